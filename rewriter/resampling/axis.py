@@ -1,0 +1,136 @@
+"""One axis of a resize: lengths, kernel and grid, and the exact matrix that they decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from rewriter.errors import UnsupportedError
+from rewriter.resampling.coordinates import COORDINATES, Grid, source_coordinates
+from rewriter.resampling.kernels import ROUNDINGS, Row, kernel_row, nearest_row
+
+__all__ = ["Arithmetic", "AxisResize", "KERNELS"]
+
+KERNELS = ("nearest", "linear", "cubic")
+Arithmetic = Literal["exact", "float64", "float32"]
+
+
+@dataclass(frozen=True)
+class AxisResize:
+    """A resize of one axis: the linear map y = M x with M of shape [n_out, n_in].
+
+    Attributes:
+        n_in: input length, at least 1.
+        n_out: output length, at least 1.
+        kernel: ``nearest``, ``linear`` or ``cubic``.
+        coordinates: a key of `rewriter.resampling.coordinates.COORDINATES`.
+        rounding: which pixel ``nearest`` takes at a coordinate; without meaning for the other kernels.
+        scale: the scale in the coordinate formula; None means n_out / n_in.
+        cubic_a: coefficient of the cubic kernel.
+        exclude_outside: drop taps outside the input and renormalise (cubic and antialias).
+        antialias: stretch the kernel when downscaling.
+        roi: start and end of the region as fractions of the axis (``tf_crop_and_resize`` only).
+    """
+
+    n_in: int
+    n_out: int
+    kernel: str = "linear"
+    coordinates: str = "half_pixel"
+    rounding: str = "round_prefer_floor"
+    scale: Fraction | None = None
+    cubic_a: Fraction = Fraction(-3, 4)
+    exclude_outside: bool = False
+    antialias: bool = False
+    roi: tuple[Fraction, Fraction] = (Fraction(0), Fraction(1))
+
+    def __post_init__(self) -> None:
+        if self.n_in < 1 or self.n_out < 1:
+            raise UnsupportedError(
+                f"a resize from length {self.n_in} to {self.n_out} has no pixels to sample"
+            )
+        if self.kernel not in KERNELS:
+            raise UnsupportedError(f"unknown resize mode '{self.kernel}'")
+        if self.coordinates not in COORDINATES:
+            raise UnsupportedError(f"unknown coordinate transformation mode '{self.coordinates}'")
+        if self.rounding not in ROUNDINGS:
+            raise UnsupportedError(f"unknown nearest mode '{self.rounding}'")
+        if self.scale is not None and self.scale <= 0:
+            raise UnsupportedError(f"a resize scale must be positive, not {float(self.scale)}")
+
+    @property
+    def effective_scale(self) -> Fraction:
+        """The scale that the coordinate formula uses."""
+        return Fraction(self.n_out, self.n_in) if self.scale is None else self.scale
+
+    def source_coordinates(self) -> list[Fraction]:
+        """Where each output pixel samples, in input pixels, before clamping; length n_out."""
+        return source_coordinates(
+            self.coordinates, Grid(self.n_in, self.n_out, self.effective_scale, self.roi)
+        )
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The matrix, exact and sparse: per output pixel its (input index, weight) pairs.
+
+        A row is empty where ``tf_crop_and_resize`` samples outside the input: the output is then the node's
+        extrapolation value.
+        """
+        return tuple(self._row(x) for x in self.source_coordinates())
+
+    def _row(self, x: Fraction) -> Row:
+        if self.coordinates == "tf_crop_and_resize" and not 0 <= x <= self.n_in - 1:
+            return ()
+        if self.kernel == "nearest":
+            return nearest_row(x, self.n_in, self.rounding)
+        scale = self.effective_scale
+        return kernel_row(
+            x,
+            self.n_in,
+            self.kernel,
+            cubic_a=self.cubic_a,
+            exclude_outside=self.exclude_outside,
+            stretch=1 / scale if self.antialias and scale < 1 else Fraction(1),
+        )
+
+    def matrix(self, arithmetic: Arithmetic = "float64") -> np.ndarray:
+        """The matrix M, shape [n_out, n_in]; computed exactly, then rounded once to the dtype asked for.
+
+        ``exact`` gives an object array of `Fraction`.
+        """
+        if arithmetic == "exact":
+            dense = np.full((self.n_out, self.n_in), Fraction(0), dtype=object)
+        else:
+            dense = np.zeros((self.n_out, self.n_in), dtype=np.float64)
+        for i, row in enumerate(self.rows):
+            for j, weight in row:
+                dense[i, j] = weight if arithmetic == "exact" else float(weight)
+        return dense.astype(np.float32) if arithmetic == "float32" else dense
+
+    @cached_property
+    def is_identity(self) -> bool:
+        """Whether the output equals the input for every input."""
+        return self.n_in == self.n_out and all(row == ((i, Fraction(1)),) for i, row in enumerate(self.rows))
+
+    @cached_property
+    def selection(self) -> tuple[int, ...] | None:
+        """The input index of each output pixel where every row copies one pixel; None where any row blends."""
+        if any(len(row) != 1 or row[0][1] != 1 for row in self.rows):
+            return None
+        return tuple(row[0][0] for row in self.rows)
+
+    def describe(self) -> str:
+        """The semantics in ONNX words, e.g. ``linear align_corners`` or ``nearest asymmetric floor``."""
+        words = [self.kernel, self.coordinates]
+        if self.kernel == "nearest":
+            words.append(self.rounding)
+        if self.kernel == "cubic":
+            words.append(f"a={float(self.cubic_a):g}")
+        if self.antialias:
+            words.append("antialias")
+        if self.exclude_outside and (self.kernel == "cubic" or self.antialias):
+            words.append("exclude_outside")
+        return " ".join(words)

@@ -1,0 +1,87 @@
+"""Where each output pixel samples the input: one exact formula per coordinate mode.
+
+With n the input length, m the output length, s the scale (m/n unless the node states one) and i the index of
+an output pixel, each function returns the source coordinate x(i) in input pixels, before any clamping.
+The first seven names are those of the ONNX operator specification (Resize); the last two occur only in Core ML
+(`resize_bilinear` sampling modes ALIGN_CORNERS and OFFSET_CORNERS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+__all__ = ["COORDINATES", "Grid", "ONNX_COORDINATES", "source_coordinates"]
+
+_HALF = Fraction(1, 2)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The numbers a coordinate formula depends on: lengths n and m, scale, and roi as fractions of the axis."""
+
+    n: int
+    m: int
+    scale: Fraction
+    roi: tuple[Fraction, Fraction]
+
+
+def _half_pixel(g: Grid, i: int) -> Fraction:
+    return (i + _HALF) / g.scale - _HALF
+
+
+def _half_pixel_symmetric(g: Grid, i: int) -> Fraction:
+    adjustment = g.m / (g.scale * g.n)
+    return Fraction(g.n, 2) * (1 - adjustment) + _half_pixel(g, i)
+
+
+def _pytorch_half_pixel(g: Grid, i: int) -> Fraction:
+    return _half_pixel(g, i) if g.m > 1 else Fraction(0)
+
+
+def _align_corners(g: Grid, i: int) -> Fraction:
+    return Fraction(i * (g.n - 1), g.m - 1) if g.m > 1 else Fraction(0)
+
+
+def _asymmetric(g: Grid, i: int) -> Fraction:
+    return i / g.scale
+
+
+def _tf_half_pixel_for_nn(g: Grid, i: int) -> Fraction:
+    return (i + _HALF) / g.scale
+
+
+def _tf_crop_and_resize(g: Grid, i: int) -> Fraction:
+    start, end = g.roi
+    if g.m == 1:
+        return (start + end) * (g.n - 1) / 2
+    return start * (g.n - 1) + i * (end - start) * (g.n - 1) / (g.m - 1)
+
+
+def _align_corners_centred(g: Grid, i: int) -> Fraction:
+    return _align_corners(g, i) if g.m > 1 else Fraction(g.n - 1, 2)
+
+
+def _offset_corners(g: Grid, i: int) -> Fraction:
+    return (i + _HALF) * max(1, g.n - 1) / g.m
+
+
+COORDINATES: dict[str, Callable[[Grid, int], Fraction]] = {
+    "half_pixel": _half_pixel,
+    "half_pixel_symmetric": _half_pixel_symmetric,
+    "pytorch_half_pixel": _pytorch_half_pixel,
+    "align_corners": _align_corners,
+    "asymmetric": _asymmetric,
+    "tf_half_pixel_for_nn": _tf_half_pixel_for_nn,
+    "tf_crop_and_resize": _tf_crop_and_resize,
+    "align_corners_centred": _align_corners_centred,
+    "offset_corners": _offset_corners,
+}
+ONNX_COORDINATES = tuple(COORDINATES)[:7]
+
+
+def source_coordinates(mode: str, grid: Grid) -> list[Fraction]:
+    """Source coordinates of all m output pixels, unclamped, in input pixels."""
+    formula = COORDINATES[mode]
+    return [formula(grid, i) for i in range(grid.m)]

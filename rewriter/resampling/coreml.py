@@ -1,0 +1,185 @@
+"""Core ML's words for a resize, and how to express any `TensorResize` in them.
+
+Grids are those of the operator documentation in coremltools 9.0 (`resize_bilinear`, `upsample_bilinear`,
+`upsample_nearest_neighbor`), which its own tests confirm with literal values. What is not documented (the nearest
+rule of `resize_nearest_neighbor` and of fractional `upsample_nearest_neighbor`) is never relied on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from rewriter.errors import UnsupportedError, UsageError
+from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.proof import compare
+from rewriter.resampling.tensor import TensorResize
+
+__all__ = [
+    "Expression",
+    "TARGETS",
+    "express",
+    "resize_bilinear",
+    "upsample_bilinear",
+    "upsample_nearest_neighbor",
+]
+
+TARGETS = ("iOS15", "iOS16", "iOS17", "iOS18")
+
+_GRIDS = {
+    "STRICT_ALIGN_CORNERS": "align_corners",
+    "DEFAULT": "asymmetric",
+    "UNALIGN_CORNERS": "half_pixel",
+    "ALIGN_CORNERS": "align_corners_centred",
+    "OFFSET_CORNERS": "offset_corners",
+}
+
+
+def resize_bilinear(n_in: int, n_out: int, sampling_mode: str) -> AxisResize:
+    """One axis of MIL `resize_bilinear`; the spacing is always n_in / n_out for DEFAULT and UNALIGN_CORNERS."""
+    if sampling_mode not in _GRIDS:
+        raise UnsupportedError(f"resize_bilinear has no sampling_mode {sampling_mode}")
+    return AxisResize(n_in, n_out, "linear", _GRIDS[sampling_mode])
+
+
+def upsample_bilinear(
+    n_in: int, scale: float, align_corners: bool, half_pixel_centers: bool | None = None
+) -> AxisResize:
+    """One axis of MIL `upsample_bilinear`: output floor(n_in × scale), spacing recomputed from it.
+
+    `half_pixel_centers` defaults to the opposite of `align_corners`.
+    """
+    centred = (not align_corners) if half_pixel_centers is None else half_pixel_centers
+    if align_corners and centred:
+        raise UnsupportedError("upsample_bilinear rejects align_corners together with half_pixel_centers")
+    grid = "align_corners" if align_corners else "half_pixel" if centred else "asymmetric"
+    return AxisResize(n_in, math.floor(n_in * Fraction(scale)), "linear", grid)
+
+
+def upsample_nearest_neighbor(n_in: int, scale: int) -> AxisResize:
+    """One axis of MIL `upsample_nearest_neighbor` at an integer factor: each pixel repeated `scale` times."""
+    if scale != int(scale):
+        raise UnsupportedError(
+            "the rounding of upsample_nearest_neighbor at fractional factors is undocumented"
+        )
+    return AxisResize(n_in, n_in * int(scale), "nearest", "asymmetric", "floor")
+
+
+@dataclass(frozen=True)
+class Expression:
+    """How a resize is written in MIL.
+
+    Attributes:
+        kind: ``identity``, ``native`` (one MIL resize op), ``gather`` (pixels copied per axis) or ``matmul``
+            (constant matrices per axis).
+        op: the MIL op of a native expression.
+        parameters: its constant arguments, apart from the input.
+        axes: tensor axes that are resized.
+        certificate: proof that the expression equals the resize.
+        reason: why this kind, in one clause.
+    """
+
+    kind: str
+    op: str | None
+    parameters: dict[str, Any]
+    axes: tuple[int, ...]
+    certificate: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+
+
+def express(resize: TensorResize, target: str = "iOS17") -> Expression:
+    """Choose the MIL form of `resize`: native where the matrices are equal, else an exact decomposition.
+
+    Args:
+        resize: what has to be computed.
+        target: minimum deployment target, a member of `TARGETS`.
+
+    Raises:
+        UsageError: unknown target.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"unknown Core ML target '{target}'", remedy=f"use one of {', '.join(TARGETS)}")
+    axes = resize.resized_axes
+    if not axes:
+        return Expression(
+            "identity", None, {}, (), _certificate(resize, "identity"), "every output is its input"
+        )
+    native = _native(resize)
+    if native is not None:
+        return native
+    if not resize.extrapolates and all(resize.axes[axis].selection is not None for axis in axes):
+        return Expression(
+            "gather",
+            "gather",
+            {},
+            axes,
+            _certificate(resize, "the resize's own selection of pixels"),
+            f"no documented Core ML resize op samples {resize.describe()}; every output copies one input pixel",
+        )
+    return Expression(
+        "matmul",
+        "matmul",
+        {},
+        axes,
+        _certificate(resize, "the resize's own matrix"),
+        f"no documented Core ML resize op samples {resize.describe()} at these sizes",
+    )
+
+
+def _native(resize: TensorResize) -> Expression | None:
+    """The native op whose matrices equal those of `resize` on the last two axes, if there is one."""
+    rank = len(resize.axes)
+    spatial = (rank - 2, rank - 1)
+    if rank not in (3, 4) or resize.extrapolates or not set(resize.resized_axes) <= set(spatial):
+        return None
+    pair = tuple(resize.axes[axis] for axis in spatial)
+    factors = [axis.n_out // axis.n_in for axis in pair]
+    if all(axis.n_out == axis.n_in * factor for axis, factor in zip(pair, factors, strict=True)):
+        candidates = [upsample_nearest_neighbor(axis.n_in, f) for axis, f in zip(pair, factors, strict=True)]
+        if _equal(pair, candidates):
+            return Expression(
+                "native",
+                "upsample_nearest_neighbor",
+                {"scale_factor_height": factors[0], "scale_factor_width": factors[1]},
+                resize.resized_axes,
+                _certificate(resize, "upsample_nearest_neighbor, integer factors"),
+                "every pixel is repeated a whole number of times",
+            )
+    for sampling_mode in (
+        "STRICT_ALIGN_CORNERS",
+        "DEFAULT",
+        "UNALIGN_CORNERS",
+        "ALIGN_CORNERS",
+        "OFFSET_CORNERS",
+    ):
+        candidates = [resize_bilinear(axis.n_in, axis.n_out, sampling_mode) for axis in pair]
+        if _equal(pair, candidates):
+            return Expression(
+                "native",
+                "resize_bilinear",
+                {
+                    "target_size_height": pair[0].n_out,
+                    "target_size_width": pair[1].n_out,
+                    "sampling_mode": sampling_mode,
+                },
+                resize.resized_axes,
+                _certificate(resize, f"resize_bilinear {sampling_mode}"),
+                f"the matrices of resize_bilinear {sampling_mode} are equal",
+            )
+    return None
+
+
+def _equal(pair: tuple[AxisResize, ...], candidates: list[AxisResize]) -> bool:
+    return all(compare(axis, candidate).equal for axis, candidate in zip(pair, candidates, strict=True))
+
+
+def _certificate(resize: TensorResize, expressed_as: str) -> dict[str, Any]:
+    return {
+        "equal": True,
+        "arithmetic": "exact rational",
+        "semantics": resize.describe(),
+        "expressed_as": expressed_as,
+        "sizes": [[axis.n_in, axis.n_out] for axis in resize.axes],
+    }
