@@ -75,7 +75,7 @@ class OnnxResize:
         Raises:
             UnsupportedError: not a resize, an unknown mode, both or neither of scales and sizes.
         """
-        plain = {
+        plain: dict[str, Any] = {
             key: value.decode() if isinstance(value, bytes) else value for key, value in attributes.items()
         }
         legacy = op == "Upsample" or opset < 11
