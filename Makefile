@@ -12,8 +12,21 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
+# The main job on a trained network; then the same network with its mode lost, refused and repaired.
+demo: export PATH := $(abspath $(BIN)):$(PATH)
 demo: $(VENV)/.installed
-	@PATH="$(abspath $(BIN)):$$PATH" DEMO=$(DEMO) sh models/demo.sh
+	mkdir -p $(DEMO)
+	python -m models build segmenter -o $(DEMO)/segmenter.keras
+	python -m models image -o $(DEMO)/input.npy
+	@printf '\n== From Keras to Core ML, the same pixels at every stop\n'
+	rewriter deploy $(DEMO)/segmenter.keras --inputs $(DEMO)/input.npy -o $(DEMO)
+	@printf '\n== The mode gets lost: every resize samples half_pixel. Verification must refuse (exit code 1)\n'
+	rewrite $(DEMO)/model.onnx --intent half_pixel -o $(DEMO)/broken.onnx
+	rewriter verify $(DEMO)/segmenter.keras $(DEMO)/broken.onnx; test $$? -eq 1
+	@printf '\n== The passes repair it, and verification passes\n'
+	rewrite $(DEMO)/broken.onnx -o $(DEMO)/repaired.onnx
+	rewriter verify $(DEMO)/segmenter.keras $(DEMO)/repaired.onnx
+	@printf '\nOpen %s in a browser.\n' $(DEMO)/report.html
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
