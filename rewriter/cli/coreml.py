@@ -1,0 +1,133 @@
+"""`rewriter coreml`: lower an ONNX model to a Core ML package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rewriter.cli.common import console, emit_json, json_option, reporting_errors
+from rewriter.coreml.lowering.targets import PRECISIONS, TARGET_CHOICES
+from rewriter.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    import onnx
+
+    from rewriter.coreml.lowering import LoweredModel
+
+
+@click.command()
+@click.argument("source", metavar="IN.onnx", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, metavar="OUT.mlpackage", type=click.Path(path_type=Path), help="Package."
+)
+@click.option(
+    "--target",
+    default="iOS17",
+    show_default=True,
+    type=click.Choice(TARGET_CHOICES, case_sensitive=False),
+    help="Oldest system that the package has to load on.",
+)
+@click.option(
+    "--precision",
+    default="float16",
+    show_default=True,
+    type=click.Choice(PRECISIONS),
+    help="What the program computes in; inputs and outputs are float32.",
+)
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="NAME:1,H,W,3",
+    help="Lengths of an input that the model leaves open; repeatable.",
+)
+@click.option("--explain", is_flag=True, help="Say why each Resize is expressed as it is.")
+@json_option
+def command(
+    source: Path,
+    output: Path,
+    target: str,
+    precision: str,
+    shapes: tuple[str, ...],
+    explain: bool,
+    json_path: str | None,
+) -> None:
+    """Lower an ONNX model to a Core ML package."""
+    with reporting_errors(json_path):
+        from rewriter.coreml.lowering import lower
+        from rewriter.coreml.package import check_package_path
+
+        pinned = dict(parse_shape(text) for text in shapes)
+        check_package_path(output)
+        proto = _load(source)
+        out = console(json_path)
+        with out.status("lowering") as status:
+            lowered = lower(
+                proto,
+                target=target,
+                precision=precision,
+                shapes=pinned,
+                directory=source.parent,
+                progress=lambda phase, done, total: status.update(f"{phase} {done}/{total}"),
+            )
+            lowered.save(output)
+        _print(out, lowered, output, explain)
+        emit_json(_payload(lowered, output), json_path)
+
+
+def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """``NAME:1,64,64,3`` as a name and its lengths; the last colon separates, because names may hold colons.
+
+    Raises:
+        UsageError: no colon, or lengths that are not positive whole numbers.
+    """
+    name, separator, lengths = text.rpartition(":")
+    parts = [part.strip() for part in lengths.split(",")] if lengths.strip() else []
+    if not separator or not name or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise UsageError(f"--shape {text} is not understood", remedy="write it as NAME:1,64,64,3")
+    return name, tuple(int(part) for part in parts)
+
+
+def _load(source: Path) -> onnx.ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load(source, load_external_data=False)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=source) from error
+    except DecodeError as error:
+        raise InputError("is not an ONNX model, or is cut off", file=source) from error
+    if not proto.HasField("graph") or not proto.opset_import:
+        raise InputError("is not an ONNX model", file=source)
+    return proto
+
+
+def _print(out: Any, lowered: LoweredModel, output: Path, explain: bool) -> None:
+    from rich.table import Table
+
+    if lowered.resizes:
+        table = Table("resize", "computes", "expressed as", *(["why"] if explain else []))
+        for entry in lowered.resizes:
+            form = entry["op"] or entry["kind"]
+            mode = entry["parameters"].get("sampling_mode")
+            row = [entry["node"], entry["semantics"], f"{form} {mode}" if mode else form]
+            table.add_row(*row, *([entry["reason"]] if explain else []))
+        out.print(table)
+    counts = lowered.operator_counts
+    listing = ", ".join(f"{name} {count}" for name, count in counts.items())
+    out.print(f"{sum(counts.values())} operators: {listing}", markup=False)
+    out.print(f"wrote {output} ({lowered.target}, {lowered.precision})", markup=False)
+
+
+def _payload(lowered: LoweredModel, output: Path) -> dict[str, Any]:
+    return {
+        "output": str(output),
+        "target": lowered.target,
+        "precision": lowered.precision,
+        "names": dict(lowered.names),
+        "operators": lowered.operator_counts,
+        "resizes": lowered.resizes,
+    }

@@ -1,0 +1,241 @@
+"""The ONNX graph made ready for lowering: functions inlined, dead nodes dropped, shapes fixed, support checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import onnx
+from onnx import TensorProto
+
+from rewriter.coreml.lowering.folding import may_fold
+from rewriter.coreml.lowering.registry import OperatorKey
+from rewriter.errors import InputError, UnsupportedError, UsageError
+
+__all__ = ["GraphInput", "PreparedGraph", "prepare"]
+
+OLDEST_OPSET = 7
+_CONTROL_FLOW = ("If", "Loop", "Scan")
+# Lowered here although no lowering is registered: the value is known.
+_VALUE_NODES = ("Constant", "Shape", "Size")
+
+
+@dataclass(frozen=True)
+class GraphInput:
+    """A model input with its fixed lengths and its ONNX element type."""
+
+    name: str
+    shape: tuple[int, ...]
+    element_type: int
+
+
+@dataclass(frozen=True)
+class PreparedGraph:
+    """What the lowering walks over.
+
+    Attributes:
+        nodes: the nodes that the outputs need, in topological order.
+        inputs: model inputs, initializers excluded.
+        outputs: names of the model outputs, in order; repeated where the model repeats them.
+        initializers: constants of the file by name.
+        opsets: version by domain; the default domain is the empty string.
+        used: names of values that a node or an output reads.
+    """
+
+    nodes: tuple[onnx.NodeProto, ...]
+    inputs: tuple[GraphInput, ...]
+    outputs: tuple[str, ...]
+    initializers: Mapping[str, onnx.TensorProto]
+    opsets: Mapping[str, int]
+    used: set[str] = field(default_factory=set)
+
+
+def prepare(
+    proto: onnx.ModelProto,
+    supported: Collection[OperatorKey],
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> PreparedGraph:
+    """Check that `proto` can be lowered and put it into the shape that lowering needs.
+
+    Raises:
+        InputError: the model has no graph outputs or reads values that nobody computes.
+        UnsupportedError: unsupported operators (all of them named), an opset before 7, or open input shapes.
+        UsageError: `shapes` names an unknown input or contradicts the model.
+    """
+    opsets = _opsets(proto)
+    inputs = _inputs(proto, shapes or {})
+    proto = _inline(proto, supported)
+    graph = proto.graph
+    if not graph.output:
+        raise InputError("the model has no outputs")
+    nodes = _needed_nodes(graph)
+    _refuse_unsupported(nodes, graph, supported)
+    outputs = tuple(value.name for value in graph.output)
+    used = {name for node in nodes for name in node.input if name} | set(outputs)
+    return PreparedGraph(
+        nodes=tuple(nodes),
+        inputs=inputs,
+        outputs=outputs,
+        initializers={tensor.name: tensor for tensor in graph.initializer},
+        opsets=opsets,
+        used=used,
+    )
+
+
+def _opsets(proto: onnx.ModelProto) -> dict[str, int]:
+    opsets = {
+        "" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in proto.opset_import
+    }
+    if opsets.get("", OLDEST_OPSET) < OLDEST_OPSET:
+        raise UnsupportedError(
+            f"the model uses opset {opsets['']}, whose broadcasting differs from today's",
+            remedy=f"export it with opset {OLDEST_OPSET} or newer",
+        )
+    return opsets
+
+
+def _inputs(proto: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> tuple[GraphInput, ...]:
+    constant = {tensor.name for tensor in proto.graph.initializer}
+    values = [value for value in proto.graph.input if value.name not in constant]
+    unknown = set(shapes) - {value.name for value in values}
+    if unknown:
+        raise UsageError(
+            f"--shape names {', '.join(sorted(unknown))}, which the model does not have",
+            remedy=f"its inputs are {', '.join(value.name for value in values) or 'none'}",
+        )
+    return tuple(_input(value, shapes.get(value.name)) for value in values)
+
+
+def _input(value: onnx.ValueInfoProto, pinned: tuple[int, ...] | None) -> GraphInput:
+    if not value.type.HasField("tensor_type"):
+        raise UnsupportedError(f"input '{value.name}' is not a tensor, Core ML models take tensors")
+    tensor = value.type.tensor_type
+    declared: list[int | str] | None = None
+    if tensor.HasField("shape"):
+        declared = [
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else dim.dim_param or "?"
+            for dim in tensor.shape.dim
+        ]
+    return GraphInput(value.name, _fixed_shape(value.name, declared, pinned), tensor.elem_type)
+
+
+def _fixed_shape(
+    name: str, declared: list[int | str] | None, pinned: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """The lengths of an input: what the user pinned, else what the model declares, an open batch being 1."""
+    if pinned is not None:
+        clash = declared is not None and (
+            len(declared) != len(pinned)
+            or any(
+                isinstance(have, int) and have != want for have, want in zip(declared, pinned, strict=True)
+            )
+        )
+        if clash:
+            raise UsageError(
+                f"--shape gives input '{name}' the shape {list(pinned)}, the model declares {declared}"
+            )
+        return tuple(pinned)
+    if declared is None:
+        raise UnsupportedError(
+            f"input '{name}' has no declared rank", remedy=f"give its shape with --shape {name}:1,H,W,3"
+        )
+    lengths = [
+        1 if index == 0 and isinstance(length, str) else length for index, length in enumerate(declared)
+    ]
+    open_lengths = [length for length in lengths if isinstance(length, str)]
+    if open_lengths:
+        example = ",".join(str(length) for length in lengths)
+        raise UnsupportedError(
+            f"input '{name}' has lengths that are not fixed: {declared}",
+            remedy=f"fix them with --shape {name}:{example}, each letter replaced by a number",
+        )
+    return tuple(int(length) for length in lengths)
+
+
+def _inline(proto: onnx.ModelProto, supported: Collection[OperatorKey]) -> onnx.ModelProto:
+    """Replace calls of local functions, and operators without a lowering whose schema defines them by others."""
+    import onnx.inliner
+
+    if proto.functions:
+        proto = onnx.inliner.inline_local_functions(proto)
+    for _ in range(
+        4
+    ):  # bodies may use operators that are functions themselves; four levels is twice what exists
+        composite = _composite_operators(proto, supported)
+        if not composite:
+            break
+        proto = onnx.inliner.inline_selected_functions(proto, sorted(composite), inline_schema_functions=True)
+    return proto
+
+
+def _composite_operators(proto: onnx.ModelProto, supported: Collection[OperatorKey]) -> set[tuple[str, str]]:
+    version = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 1)
+    found = set()
+    for node in proto.graph.node:
+        key = (_domain(node), node.op_type)
+        if key in supported or key[0] or node.op_type in (*_CONTROL_FLOW, *_VALUE_NODES):
+            continue
+        if onnx.defs.has(node.op_type, version, "") and _has_body(
+            onnx.defs.get_schema(node.op_type, version, "")
+        ):
+            found.add(("", node.op_type))
+    return found
+
+
+def _has_body(schema: onnx.defs.OpSchema) -> bool:
+    return bool(schema.has_function or schema.has_context_dependent_function)
+
+
+def _domain(node: onnx.NodeProto) -> str:
+    return "" if node.domain == "ai.onnx" else str(node.domain)
+
+
+def _needed_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes that the outputs depend on, in the file's order."""
+    needed = {value.name for value in graph.output}
+    kept = []
+    for node in reversed(graph.node):
+        if not needed.intersection(name for name in node.output if name):
+            continue
+        kept.append(node)
+        needed.update(name for name in node.input if name)
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                needed.update(name for inner in attribute.g.node for name in inner.input)
+    return kept[::-1]
+
+
+def _refuse_unsupported(
+    nodes: list[onnx.NodeProto], graph: onnx.GraphProto, supported: Collection[OperatorKey]
+) -> None:
+    """Name every operator that cannot be lowered, in one message, before any work is done."""
+    constant = {tensor.name for tensor in graph.initializer}
+    if graph.sparse_initializer:
+        raise UnsupportedError("the model has sparse initializers, Core ML has none")
+    strange = [t.name for t in graph.initializer if t.data_type == TensorProto.STRING]
+    if strange:
+        raise UnsupportedError(f"initializer '{strange[0]}' holds strings, Core ML has none")
+    missing: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.op_type in _VALUE_NODES and not _domain(node):
+            constant.update(node.output)
+        elif may_fold(node) and all(name in constant for name in node.input if name):
+            constant.update(node.output)
+            if (_domain(node), node.op_type) not in supported:
+                continue
+        if node.op_type in _VALUE_NODES and not _domain(node):
+            continue
+        if (_domain(node), node.op_type) not in supported:
+            label = f"{_domain(node)}::{node.op_type}" if _domain(node) else node.op_type
+            missing.setdefault(label, []).append(node.name or node.output[0])
+    if missing:
+        listing = "; ".join(
+            f"{operator} ({len(names)}×, first at main/{names[0]})"
+            for operator, names in sorted(missing.items())
+        )
+        remedy = (
+            "unroll the control flow before exporting"
+            if any(op in missing for op in _CONTROL_FLOW)
+            else "replace them by other operators when exporting"
+        )
+        raise UnsupportedError(f"no lowering to Core ML for {listing}", remedy=remedy)

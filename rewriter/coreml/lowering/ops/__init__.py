@@ -1,0 +1,1 @@
+"""One module per family of operators; each registers its lowerings when imported."""

@@ -1,0 +1,170 @@
+"""Pooling, over windows and over whole images."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
+from coremltools.converters.mil.mil import Var
+
+from rewriter.coreml.lowering.mil import chain
+from rewriter.coreml.lowering.node import Node
+from rewriter.coreml.lowering.ops.padding import crop_or_pad
+from rewriter.coreml.lowering.registry import lowering
+from rewriter.coreml.lowering.values import static_shape
+from rewriter.coreml.lowering.windows import Window
+
+__all__: list[str] = []
+
+
+@lowering("GlobalAveragePool", "GlobalMaxPool")
+def pool_globally(node: Node) -> Var:
+    reduce = mb.reduce_mean if node.op == "GlobalAveragePool" else mb.reduce_max
+    return reduce(x=node.var(), axes=list(range(2, node.rank())), keep_dims=True)
+
+
+@lowering("MaxPool")
+def max_pool(node: Node) -> Var:
+    if node.wants(1):
+        raise node.refuse("the indices of the maxima are used, MIL's max_pool does not give them")
+    window = _window(node)
+    overhang = _overhang(node, window)
+    if window.is_dilated or any(
+        max(begin, end + more) >= k
+        for begin, end, more, k in zip(window.begins, window.ends, overhang, window.kernel, strict=True)
+    ):
+        return _dilated_max(node.var(), window, overhang)
+    return mb.max_pool(
+        x=node.var(),
+        kernel_sizes=list(window.kernel),
+        strides=list(window.strides),
+        pad_type="custom",
+        pad=_with_overhang(window, overhang),
+    )
+
+
+@lowering("AveragePool")
+def average_pool(node: Node) -> Var:
+    window, x = _window(node), node.var()
+    overhang = _overhang(node, window)
+    count_padding = bool(node.attr("count_include_pad", 0))
+    if window.is_dilated:
+        return _dilated_average(node, window, overhang, count_padding)
+    pads = _with_overhang(window, overhang)
+    if count_padding and any(overhang):
+        # The declared padding counts, what ceil_mode adds to it does not.
+        x = crop_or_pad(x, [(0, 0), (0, 0), *zip(window.begins, window.ends, strict=True)])
+        pads = [value for more in overhang for value in (0, more)]
+        count_padding = False
+    return mb.avg_pool(
+        x=x,
+        kernel_sizes=list(window.kernel),
+        strides=list(window.strides),
+        pad_type="custom",
+        pad=pads,
+        exclude_padding_from_average=not count_padding,
+    )
+
+
+def _window(node: Node) -> Window:
+    spatial = node.shape()[2:]
+    if not 1 <= len(spatial) <= 3:
+        raise node.refuse(f"{len(spatial)} spatial axes, Core ML pools one to three")
+    if not node.is_float():
+        raise node.refuse("integers are not pooled by Core ML")
+    window = Window.of(node, spatial, node.attributes["kernel_shape"])
+    if min(*window.begins, *window.ends) < 0:
+        raise node.refuse("negative padding")
+    return window
+
+
+def _overhang(node: Node, window: Window) -> list[int]:
+    """How far the last window of each axis reaches beyond the padded input (ceil_mode).
+
+    A last window that would start beyond the input and its leading padding is left out, as the specification says
+    since opset 22 and every implementation did before.
+    """
+    spatial = node.shape()[2:]
+    result = []
+    for axis, length in enumerate(spatial):
+        extent, stride = window.extents[axis], window.strides[axis]
+        padded = length + window.begins[axis] + window.ends[axis]
+        count = (padded - extent) // stride + 1
+        if node.attr("ceil_mode", 0):
+            count = math.ceil((padded - extent) / stride) + 1
+            if (count - 1) * stride >= length + window.begins[axis]:
+                count -= 1
+        if count < 1:
+            raise node.refuse(f"the window of {extent} is larger than the padded axis of {padded}")
+        result.append(max((count - 1) * stride + extent - padded, 0))
+    return result
+
+
+def _with_overhang(window: Window, overhang: Sequence[int]) -> list[int]:
+    return [
+        value
+        for begin, end, more in zip(window.begins, window.ends, overhang, strict=True)
+        for value in (begin, end + more)
+    ]
+
+
+def _padded(x: Var, window: Window, overhang: Sequence[int], value: float) -> Var:
+    grown = [(b, e + more) for b, e, more in zip(window.begins, window.ends, overhang, strict=True)]
+    return crop_or_pad(x, [(0, 0), (0, 0), *grown], value)
+
+
+def _dilated_max(x: Var, window: Window, overhang: Sequence[int]) -> Var:
+    """The maximum of shifted strided slices, one axis after the other."""
+    x = _padded(x, window, overhang, -math.inf)
+    for index, (kernel, stride, dilation) in enumerate(
+        zip(window.kernel, window.strides, window.dilations, strict=True)
+    ):
+        axis, length = index + 2, static_shape(x)[index + 2]
+        count = (length - (kernel - 1) * dilation - 1) // stride + 1
+        slices = [
+            _strided(x, axis, tap * dilation, tap * dilation + (count - 1) * stride + 1, stride)
+            for tap in range(kernel)
+        ]
+        x = chain(mb.maximum, slices)
+    return x
+
+
+def _strided(x: Var, axis: int, begin: int, end: int, stride: int) -> Var:
+    shape = static_shape(x)
+    begins, ends, strides = [0] * len(shape), list(shape), [1] * len(shape)
+    begins[axis], ends[axis], strides[axis] = begin, end, stride
+    return mb.slice_by_index(x=x, begin=begins, end=ends, stride=strides)
+
+
+def _dilated_average(node: Node, window: Window, overhang: Sequence[int], count_padding: bool) -> Var:
+    """A depthwise convolution with ones, divided by how many pixels each window holds."""
+    shape = node.shape()
+    channels = shape[1]
+    total = mb.conv(
+        x=node.var(),
+        weight=np.ones((channels, 1, *window.kernel), dtype=np.float32),
+        strides=list(window.strides),
+        pad_type="custom",
+        pad=_with_overhang(window, overhang),
+        dilations=list(window.dilations),
+        groups=channels,
+    )
+    counts = _pixel_counts(shape[2:], static_shape(total)[2:], window, count_padding)
+    return mb.mul(x=total, y=(1 / counts).astype(np.float32)[None, None])
+
+
+def _pixel_counts(
+    lengths: Sequence[int], windows: Sequence[int], window: Window, count_padding: bool
+) -> np.ndarray:
+    """How many pixels each window averages; shape `windows`."""
+    per_axis = []
+    for axis, (length, count) in enumerate(zip(lengths, windows, strict=True)):
+        first = 0 if count_padding else window.begins[axis]
+        last = length + window.begins[axis] + (window.ends[axis] if count_padding else 0)
+        taps = np.arange(window.kernel[axis]) * window.dilations[axis]
+        positions = np.arange(count)[:, None] * window.strides[axis] + taps
+        per_axis.append(((positions >= first) & (positions < last)).sum(axis=1))
+    return functools.reduce(np.multiply, np.ix_(*per_axis))
