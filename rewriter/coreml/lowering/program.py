@@ -27,6 +27,9 @@ __all__ = ["BuiltProgram", "Progress", "build_program"]
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
 
+Results = Sequence[Any]
+"""Per output of a node a MIL variable, a constant array, or None."""
+
 
 @dataclass(frozen=True)
 class BuiltProgram:
@@ -105,10 +108,8 @@ def _inner_value(item: GraphInput, var: Var) -> Var:
 
 
 def _lower_node(proto: onnx.NodeProto, environment: Environment) -> None:
-    outputs = _known_value(proto, environment)
-    if outputs is None:
-        node = Node(proto, environment)
-        outputs = _apply(node)
+    known = _known_value(proto, environment)
+    outputs: Results = _apply(Node(proto, environment)) if known is None else known
     for name, value in zip(proto.output, outputs, strict=False):
         if not name or value is None:
             continue
@@ -136,7 +137,7 @@ def _shape_value(node: Node) -> np.ndarray:
     return np.array(shape[slice(node.attr("start", 0), node.attr("end"))], dtype=np.int64)
 
 
-def _apply(node: Node) -> Sequence[Var | np.ndarray | None]:
+def _apply(node: Node) -> Results:
     function = lowerings()[(node.proto.domain if node.proto.domain != "ai.onnx" else "", node.op)]
     try:
         result = function(node)

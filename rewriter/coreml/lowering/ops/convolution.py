@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ def convolve(node: Node) -> Var:
     window = Window.of(node, spatial, node.shape(1)[2:])
     if min(*window.begins, *window.ends, 0) < 0:
         x, window = _apply_negative_pads(x, window)
+    x, window = _absorb_padding(x, window)
     bias = node.constant(2)
     result = mb.conv(
         x=x,
@@ -100,14 +102,25 @@ def _spatial_lengths(node: Node) -> tuple[int, ...]:
 
 def _apply_negative_pads(x: Var, window: Window) -> tuple[Var, Window]:
     pads = [(min(begin, 0), min(end, 0)) for begin, end in zip(window.begins, window.ends, strict=True)]
-    kept = Window(
-        window.kernel,
-        window.strides,
-        window.dilations,
-        tuple(max(begin, 0) for begin in window.begins),
-        tuple(max(end, 0) for end in window.ends),
+    kept = replace(
+        window,
+        begins=tuple(max(begin, 0) for begin in window.begins),
+        ends=tuple(max(end, 0) for end in window.ends),
     )
     return crop_or_pad(x, [(0, 0), (0, 0), *pads]), kept
+
+
+def _absorb_padding(x: Var, window: Window) -> tuple[Var, Window]:
+    """Zeros that a pad puts around the image become the convolution's own padding; a pad nobody reads vanishes."""
+    pad = x.op
+    if pad is None or pad.op_type != "pad" or pad.mode.val != "constant" or pad.constant_val.val != 0:
+        return x, window
+    amounts = [0] * (2 * x.rank - len(pad.pad.val)) + [int(value) for value in pad.pad.val]
+    if any(amounts[:4]):
+        return x, window
+    begins = tuple(have + more for have, more in zip(window.begins, amounts[4::2], strict=True))
+    ends = tuple(have + more for have, more in zip(window.ends, amounts[5::2], strict=True))
+    return pad.x, replace(window, begins=begins, ends=ends)
 
 
 def _bias(bias: np.ndarray | None) -> dict[str, Any]:
@@ -115,6 +128,4 @@ def _bias(bias: np.ndarray | None) -> dict[str, Any]:
 
 
 def _add_bias(x: Var, bias: Var, rank: int) -> Var:
-    return mb.add(
-        x=x, y=reshape(bias, (1, -1 if bias.shape is None else int(bias.shape[0]), *[1] * (rank - 2)))
-    )
+    return mb.add(x=x, y=reshape(bias, (1, int(bias.shape[0]), *[1] * (rank - 2))))
