@@ -1,0 +1,40 @@
+"""U-Net on MobileNetV2: the network that the toolkit's first user converted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from models.calibration import calibrate
+from rewriter.tensorflow.layers import AlignCornersUpsampling2D
+
+__all__ = ["build"]
+
+_SEED = 12
+_SIZE = 128
+_SKIPS = ("block_13_expand_relu", "block_6_expand_relu", "block_3_expand_relu", "block_1_expand_relu")
+
+
+def build() -> keras.Model:
+    """128×128×3 in, 128×128×3 out; random weights, BatchNorm calibrated."""
+    keras.utils.set_random_seed(_SEED)
+    encoder = keras.applications.MobileNetV2(
+        input_shape=(_SIZE, _SIZE, 3), alpha=0.35, include_top=False, weights=None
+    )
+    x = encoder.get_layer("block_16_project").output
+    for stage, (skip, filters) in enumerate(zip(_SKIPS, (64, 48, 32, 24), strict=True), start=1):
+        x = AlignCornersUpsampling2D(2, name=f"up{stage}")(x)
+        x = layers.Concatenate(name=f"join{stage}")([x, encoder.get_layer(skip).output])
+        x = _separable(x, filters, f"decode{stage}")
+    x = layers.Conv2D(3, 1, name="logits")(x)
+    x = AlignCornersUpsampling2D(2, name="up5")(x)
+    model = keras.Model(encoder.input, layers.Softmax(name="classes")(x), name="mobilenetv2_unet")
+    return calibrate(model, _SEED)
+
+
+def _separable(x: Any, filters: int, name: str) -> Any:
+    x = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    return layers.ReLU(name=f"{name}_relu")(x)

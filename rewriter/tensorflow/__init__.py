@@ -1,0 +1,1 @@
+"""TensorFlow's side: Keras layers, loading, conversion to ONNX, and provenance."""
