@@ -1,0 +1,177 @@
+"""Opening trained networks: `.keras` and `.h5` files, SavedModel directories, or a builder function and weights."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rewriter.errors import InputError, UnsupportedError, UsageError, require
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["SavedModel", "is_saved_model", "load", "load_keras", "load_saved_model"]
+
+_PURPOSE = "to open TensorFlow and Keras models"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """One signature of a SavedModel directory.
+
+    Attributes:
+        path: the directory.
+        signature: name of the signature.
+        function: its concrete function; takes keyword arguments, returns a dict of tensors.
+        owner: keeps the variables alive.
+    """
+
+    path: Path
+    signature: str
+    function: Any
+    owner: Any
+
+
+def is_saved_model(path: str | Path) -> bool:
+    """Whether `path` is a directory that holds a SavedModel."""
+    return any((Path(path) / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt"))
+
+
+def load(
+    source: str | Path | None, *, builder: str | None = None, weights: str | Path | None = None
+) -> keras.Model | SavedModel:
+    """Open whatever `source` is, as `load_keras` or `load_saved_model`."""
+    if builder is None and source is not None and Path(source).is_dir():
+        return load_saved_model(source)
+    return load_keras(source, builder=builder, weights=weights)
+
+
+def load_keras(
+    source: str | Path | None, *, builder: str | None = None, weights: str | Path | None = None
+) -> keras.Model:
+    """Open a Keras model.
+
+    Args:
+        source: a `.keras` or `.h5` file; None when `builder` is given.
+        builder: ``pkg.module:function`` that returns the bare network; the working directory is importable.
+        weights: file to load into the network that `builder` returns.
+
+    Raises:
+        UsageError: source and builder are both given or both missing, or the builder is not found.
+        InputError: the file is missing, not a Keras file, or its weights do not fit.
+        UnsupportedError: the file holds Lambda layers or layers that are not installed.
+    """
+    if (source is None) == (builder is None):
+        raise UsageError("give either a model file or --builder", remedy="see `rewriter convert --help`")
+    if weights is not None and builder is None:
+        raise UsageError("--weights needs --builder", remedy="name the function that builds the network")
+    if builder is not None:
+        return _build(builder, weights)
+    assert source is not None
+    return _load_file(Path(source))
+
+
+def load_saved_model(path: str | Path, signature: str = "serving_default") -> SavedModel:
+    """Open a SavedModel directory.
+
+    Raises:
+        InputError: not a SavedModel, or it cannot be read.
+        UsageError: it has no such signature.
+    """
+    directory = Path(path)
+    if not directory.is_dir():
+        raise InputError("no such directory", file=directory)
+    if not is_saved_model(directory):
+        raise InputError("the directory holds no saved_model.pb", file=directory)
+    tf = require("tensorflow", _PURPOSE)
+    try:
+        owner = tf.saved_model.load(str(directory))
+    except Exception as error:  # TensorFlow raises many kinds, none of them documented
+        raise InputError(
+            f"TensorFlow cannot read this SavedModel: {_first_line(error)}", file=directory
+        ) from error
+    if signature not in owner.signatures:
+        names = ", ".join(owner.signatures) or "none"
+        raise UsageError(f"no signature '{signature}'", file=directory, remedy=f"it has: {names}")
+    return SavedModel(directory, signature, owner.signatures[signature], owner)
+
+
+def _load_file(path: Path) -> keras.Model:
+    if not path.exists():
+        raise InputError("no such file", file=path)
+    if path.is_dir() or path.suffix not in (".keras", ".h5", ".hdf5"):
+        raise InputError(
+            "not a Keras model", file=path, remedy="give a .keras or .h5 file, or a SavedModel directory"
+        )
+    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
+        raise InputError("not a .keras file: it is no zip archive, or truncated", file=path)
+    if path.suffix != ".keras" and path.read_bytes()[:8] != b"\x89HDF\r\n\x1a\n":
+        raise InputError("not an HDF5 file, or truncated", file=path)
+    require("tensorflow", _PURPOSE)
+    keras = require("keras", _PURPOSE)
+    importlib.import_module("rewriter.tensorflow.layers")  # registers the layers that files may name
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras wraps causes of many kinds in ValueError, TypeError, OSError
+        raise _explained(error, path) from error
+
+
+def _explained(error: Exception, path: Path) -> InputError | UnsupportedError:
+    text = str(error)
+    if ("Lambda" in text and "unsafe" in text) or "safe_mode" in text:
+        return UnsupportedError(
+            "the file holds a Lambda layer, which would run code from the file",
+            file=path,
+            remedy="build the network from code: --builder pkg.module:function --weights FILE",
+        )
+    if "Could not locate class" in text or "Unknown layer" in text or "could not be deserialized" in text:
+        return UnsupportedError(
+            f"the file names a layer that is not installed: {_first_line(error)}",
+            file=path,
+            remedy="build the network from code: --builder pkg.module:function --weights FILE",
+        )
+    return InputError(f"Keras cannot read this file: {_first_line(error)}", file=path)
+
+
+def _build(builder: str, weights: str | Path | None) -> keras.Model:
+    module_name, colon, function_name = builder.partition(":")
+    if not colon or not module_name or not function_name:
+        raise UsageError(f"'{builder}' is not of the form pkg.module:function")
+    if weights is not None and not Path(weights).is_file():
+        raise InputError("no such weights file", file=weights)
+    require("tensorflow", _PURPOSE)
+    keras = require("keras", _PURPOSE)
+    working_directory = str(Path.cwd())
+    if working_directory not in sys.path:
+        # Console scripts, unlike `python -m`, do not see the user's own modules.
+        sys.path.insert(0, working_directory)
+    try:
+        function = getattr(importlib.import_module(module_name), function_name)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--builder: no module named '{error.name}'") from error
+    except AttributeError as error:
+        raise UsageError(f"--builder: '{module_name}' has no function '{function_name}'") from error
+    model = function()
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"--builder: {builder} returned {type(model).__name__}, not a Keras model")
+    if weights is not None:
+        _load_weights(model, Path(weights))
+    return model
+
+
+def _load_weights(model: keras.Model, path: Path) -> None:
+    try:
+        model.load_weights(path)
+    except Exception as error:  # as above
+        raise InputError(
+            f"the weights do not fit the network '{model.name}': {_first_line(error)}", file=path
+        ) from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].strip().rstrip(".")[:300]
