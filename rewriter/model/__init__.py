@@ -1,0 +1,18 @@
+"""`Model`: one ONNX file as an onnx-graphsurgeon graph that passes edit, written back losslessly."""
+
+from rewriter.model.constants import constant_value
+from rewriter.model.model import PROVENANCE_KEY, PROVENANCE_TABLE_KEY, Model
+from rewriter.model.resizes import ResizeNode, is_resize
+from rewriter.model.scopes import Scope, display_name, in_default_domain
+
+__all__ = [
+    "PROVENANCE_KEY",
+    "PROVENANCE_TABLE_KEY",
+    "Model",
+    "ResizeNode",
+    "Scope",
+    "constant_value",
+    "display_name",
+    "in_default_domain",
+    "is_resize",
+]

@@ -1,0 +1,219 @@
+"""One ONNX file: an onnx-graphsurgeon graph to edit, and a lossless way back to bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from onnx import ModelProto
+from onnx_graphsurgeon import Constant, Graph, Node, Tensor
+
+from rewriter.errors import InputError
+from rewriter.model.loading import check_sane, parse, read
+from rewriter.model.resizes import ResizeNode, is_resize
+from rewriter.model.saving import external_locations, save
+from rewriter.model.scopes import Scope, scopes
+from rewriter.model.shapes import Shape, infer
+from rewriter.model.view import View, build_view
+from rewriter.model.wire import Rope, WireError
+from rewriter.model.writeback import write_back
+
+__all__ = ["Model", "PROVENANCE_KEY", "PROVENANCE_TABLE_KEY"]
+
+PROVENANCE_KEY = "rewriter.source"
+PROVENANCE_TABLE_KEY = "rewriter.sources"
+
+
+class Model:
+    """One ONNX model.
+
+    `graph` is an onnx-graphsurgeon view of it; edits to that view are edits to the model. What was not edited comes
+    back byte for byte: documentation, metadata, denotations, sparse and string tensors, unknown fields. External
+    data is not opened.
+    """
+
+    def __init__(self, proto: ModelProto, source: bytes | None, path: Path | None) -> None:
+        self._proto = proto
+        self._source = source
+        self.path = path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Model:
+        """Read a file.
+
+        Raises:
+            InputError: missing, a directory, empty, truncated, or not ONNX.
+        """
+        path = Path(path)
+        source = read(path)
+        return cls(parse(source, path), source, path)
+
+    @classmethod
+    def from_proto(cls, proto: ModelProto, path: str | Path | None = None) -> Model:
+        """Take a model from memory; later changes to `proto` do not show.
+
+        Args:
+            proto: the model.
+            path: the file it came from, if any: external data is found beside it.
+
+        Raises:
+            InputError: no graph, or no operator sets.
+        """
+        copy = ModelProto()
+        copy.CopyFrom(proto)
+        where = None if path is None else Path(path)
+        check_sane(copy, where)
+        return cls(copy, None, where)
+
+    @property
+    def original(self) -> ModelProto:
+        """The model as it was read; not to be changed."""
+        return self._proto
+
+    @cached_property
+    def source(self) -> bytes:
+        """The bytes of the model as it was read."""
+        return self._proto.SerializeToString() if self._source is None else self._source
+
+    @cached_property
+    def view(self) -> View:
+        """The objects that passes edit, and where each came from."""
+        try:
+            return build_view(self._proto, None if self.path is None else self.path.parent)
+        except (UnicodeDecodeError, RecursionError) as error:
+            raise InputError(f"the model is damaged: {error}", file=self.path) from error
+
+    @property
+    def graph(self) -> Graph:
+        """The main graph; model-local functions are under `graph.functions`."""
+        return self.view.graph
+
+    @property
+    def opset(self) -> int:
+        """Version of the default domain that the main graph imports; setting it only sets the number."""
+        return int(self.graph.opset)
+
+    @opset.setter
+    def opset(self, version: int) -> None:
+        self.graph.opset = version
+
+    def scopes(self) -> Iterator[Scope]:
+        """The main graph, every subgraph and every function, outer ones first."""
+        return scopes(self.view)
+
+    def metadata(self, node: Node) -> dict[str, str]:
+        """The node's metadata as the file has it; empty for a node that a pass made."""
+        binding = self.view.bindings.nodes.get(id(node))
+        return {} if binding is None else {entry.key: entry.value for entry in binding.proto.metadata_props}
+
+    def provenance(self, node: Node) -> dict[str, Any] | None:
+        """The TensorFlow op that `node` was converted from, None where nothing is recorded."""
+        text = self.metadata(node).get(PROVENANCE_KEY)
+        if text is None:
+            recorded = self._provenance_table.get(node.name) if node.name else None
+            return recorded if isinstance(recorded, dict) else None
+        return _json_object(text, self.path, node.name)
+
+    @cached_property
+    def _provenance_table(self) -> dict[str, Any]:
+        entries = {entry.key: entry.value for entry in self._proto.metadata_props}
+        text = entries.get(PROVENANCE_TABLE_KEY)
+        return {} if text is None else _json_object(text, self.path, None)
+
+    def resizes(self) -> list[ResizeNode]:
+        """Every Resize and Upsample, in every scope, in file order."""
+        return [self.resize(node, scope) for scope in self.scopes() for node in scope.graph.nodes if is_resize(node)]
+
+    def resize(self, node: Node, scope: Scope) -> ResizeNode:
+        """One resize node with its shapes and provenance."""
+        output = node.outputs[0] if node.outputs else None
+        return ResizeNode(
+            node=node,
+            scope=scope,
+            input_shape=self.shape(node.inputs[0], scope) if node.inputs else None,
+            declared_output_shape=None if output is None else declared_shape(output),
+            output_shape=None if output is None else self.shape(output, scope),
+            provenance=self.provenance(node),
+        )
+
+    def shape(self, tensor: Tensor, scope: Scope) -> Shape | None:
+        """Shape of a tensor as seen from `scope`: declared where the file says it in full, else inferred, else None."""
+        declared = declared_shape(tensor)
+        if declared is not None and all(isinstance(length, int) for length in declared):
+            return declared
+        around: Scope | None = scope
+        while around is not None:
+            binding = self.view.bindings.graphs.get(id(around.graph))
+            known = None if binding is None else self._inferred.get(id(binding), {}).get(tensor.name)
+            if known is not None:
+                return known
+            around = around.parent
+        return declared
+
+    @cached_property
+    def _inferred(self) -> dict[int, dict[str, Shape]]:
+        return infer(self._proto, self.view)
+
+    def _edited(self) -> Rope | None:
+        if "view" not in self.__dict__:
+            return None
+        try:
+            return write_back(self.view, self._proto, self.source)
+        except WireError:
+            # Legal, but written by no known producer: messages in several pieces. Join them first.
+            self.__dict__["source"] = self._proto.SerializeToString()
+            return write_back(self.view, self._proto, self.source)
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether anything differs from what was read."""
+        return self._edited() is not None
+
+    def to_bytes(self) -> bytes:
+        """The model as a file's content; the bytes that were read when nothing was edited."""
+        rope = self._edited()
+        if rope is None:
+            return self.source if self._source is None else self._source
+        return rope.to_bytes(self.source)
+
+    def to_proto(self) -> ModelProto:
+        """The model as a message, with all edits."""
+        return ModelProto.FromString(self.to_bytes())
+
+    def external_locations(self) -> list[str]:
+        """Data files that the model refers to, relative to its directory."""
+        return external_locations(self._proto)
+
+    def save(self, path: str | Path, *, check: Callable[[Path], None] | None = None) -> None:
+        """Write the model atomically; external data stays where it is, or is linked or copied beside `path`.
+
+        Args:
+            path: the target.
+            check: called with the finished temporary file; what it raises cancels the save.
+
+        Raises:
+            InputError: the target cannot be written, or external data cannot be carried along.
+        """
+        origin = None if self.path is None else self.path.parent
+        save(Path(path), self.to_bytes(), self.external_locations(), origin, check)
+
+
+def declared_shape(tensor: Tensor) -> Shape | None:
+    """What the file (or the pass that made the tensor) says about the shape."""
+    shape = tensor.shape
+    if shape is None:
+        return None
+    return tuple(int(n) for n in shape) if isinstance(tensor, Constant) else tuple(shape)
+
+
+def _json_object(text: str, path: Path | None, node: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise InputError("the recorded provenance is not a JSON object", file=path, node=node)
+    return value

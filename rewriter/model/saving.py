@@ -1,0 +1,128 @@
+"""Writing a model: whole or not at all, with its external data at hand."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+
+from rewriter.atomic import temporary_beside
+from rewriter.errors import InputError
+from rewriter.model.values import is_external
+
+__all__ = ["external_locations", "save"]
+
+
+def save(
+    target: Path, data: bytes, locations: Iterable[str], origin: Path | None, check: Callable[[Path], None] | None
+) -> None:
+    """Write `data` to `target` atomically.
+
+    Args:
+        locations: external data files that the model refers to, relative to its directory.
+        origin: directory in which these files lie now.
+        check: called with the finished file before it takes the target's place; what it raises cancels the save.
+    """
+    with _carried_along(locations, origin, target), temporary_beside(target) as temporary:
+        temporary.write_bytes(data)
+        if check is not None:
+            check(temporary)
+
+
+def external_locations(proto: ModelProto) -> list[str]:
+    """External data files that the model refers to, in order of first use."""
+    found: dict[str, None] = {}
+    for tensor in _tensors(proto):
+        if is_external(tensor):
+            found.update((e.value, None) for e in tensor.external_data if e.key == "location")
+    return list(found)
+
+
+def _tensors(proto: ModelProto) -> Iterator[TensorProto]:
+    yield from _graph_tensors(proto.graph)
+    for function in proto.functions:
+        yield from _node_tensors(function.node)
+    for training in proto.training_info:
+        yield from _graph_tensors(training.initialization)
+        yield from _graph_tensors(training.algorithm)
+
+
+def _graph_tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield sparse.values
+        yield sparse.indices
+    yield from _node_tensors(graph.node)
+
+
+def _node_tensors(nodes: Iterable[object]) -> Iterator[TensorProto]:
+    for node in nodes:
+        for attribute in node.attribute:  # type: ignore[attr-defined]
+            if attribute.type == AttributeProto.TENSOR:
+                yield attribute.t
+            elif attribute.type == AttributeProto.GRAPH:
+                yield from _graph_tensors(attribute.g)
+            elif attribute.type == AttributeProto.TENSORS:
+                yield from attribute.tensors
+            elif attribute.type == AttributeProto.GRAPHS:
+                for graph in attribute.graphs:
+                    yield from _graph_tensors(graph)
+
+
+@contextmanager
+def _carried_along(locations: Iterable[str], origin: Path | None, target: Path) -> Iterator[None]:
+    """Put the external data beside `target`; after an error take back what was put there."""
+    made: list[Path] = []
+    directory = target.parent
+    try:
+        if origin is None or directory.resolve() != origin.resolve():
+            for location in locations:
+                _carry(location, origin, directory, target, made)
+        yield
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _carry(location: str, origin: Path | None, directory: Path, target: Path, made: list[Path]) -> None:
+    relative = PurePosixPath(location)
+    if relative.is_absolute() or ".." in relative.parts:
+        raise InputError(
+            f"the model keeps data in '{location}', outside its own directory",
+            file=target,
+            remedy="write the output into the input's directory",
+        )
+    if origin is None:
+        raise InputError(
+            f"the model's data file '{location}' cannot be carried along: the model did not come from a file",
+            file=target,
+        )
+    source, copy = origin / relative, directory / relative
+    if not source.is_file():
+        raise InputError(f"the model's data file '{location}' is missing", file=source)
+    if copy.exists():
+        if _same_file(source, copy):
+            return
+        raise InputError(
+            f"the model's data file '{location}' would overwrite another file of that name",
+            file=copy,
+            remedy="choose another output directory",
+        )
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, copy)
+    except OSError:
+        shutil.copy2(source, copy)
+    made.append(copy)
+
+
+def _same_file(a: Path, b: Path) -> bool:
+    first, second = a.stat(), b.stat()
+    return os.path.samestat(first, second) or (
+        (first.st_size, first.st_mtime_ns) == (second.st_size, second.st_mtime_ns)
+    )
