@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto
 
 from rewriter.coreml.lowering.folding import may_fold
+from rewriter.coreml.lowering.inlining import inline
 from rewriter.coreml.lowering.registry import OperatorKey
 from rewriter.errors import InputError, UnsupportedError, UsageError
 
@@ -64,19 +65,20 @@ def prepare(
     """
     opsets = _opsets(proto)
     inputs = _inputs(proto, shapes or {})
-    proto = _inline(proto, supported)
-    graph = proto.graph
-    if not graph.output:
+    if not proto.graph.output:
         raise InputError("the model has no outputs")
+    graph = inline(proto, supported, {item.name: item.shape for item in inputs})
+    initializers = {tensor.name: tensor for tensor in proto.graph.initializer}
+    _refuse_initializers(proto.graph)
     nodes = _needed_nodes(graph)
-    _refuse_unsupported(nodes, graph, supported)
+    _refuse_unsupported(nodes, set(initializers), supported)
     outputs = tuple(value.name for value in graph.output)
     used = {name for node in nodes for name in node.input if name} | set(outputs)
     return PreparedGraph(
         nodes=tuple(nodes),
         inputs=inputs,
         outputs=outputs,
-        initializers={tensor.name: tensor for tensor in graph.initializer},
+        initializers=initializers,
         opsets=opsets,
         used=used,
     )
@@ -152,40 +154,6 @@ def _fixed_shape(
     return tuple(int(length) for length in lengths)
 
 
-def _inline(proto: onnx.ModelProto, supported: Collection[OperatorKey]) -> onnx.ModelProto:
-    """Replace calls of local functions, and operators without a lowering whose schema defines them by others."""
-    import onnx.inliner
-
-    if proto.functions:
-        proto = onnx.inliner.inline_local_functions(proto)
-    for _ in range(
-        4
-    ):  # bodies may use operators that are functions themselves; four levels is twice what exists
-        composite = _composite_operators(proto, supported)
-        if not composite:
-            break
-        proto = onnx.inliner.inline_selected_functions(proto, sorted(composite), inline_schema_functions=True)
-    return proto
-
-
-def _composite_operators(proto: onnx.ModelProto, supported: Collection[OperatorKey]) -> set[tuple[str, str]]:
-    version = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 1)
-    found = set()
-    for node in proto.graph.node:
-        key = (_domain(node), node.op_type)
-        if key in supported or key[0] or node.op_type in (*_CONTROL_FLOW, *_VALUE_NODES):
-            continue
-        if onnx.defs.has(node.op_type, version, "") and _has_body(
-            onnx.defs.get_schema(node.op_type, version, "")
-        ):
-            found.add(("", node.op_type))
-    return found
-
-
-def _has_body(schema: onnx.defs.OpSchema) -> bool:
-    return bool(schema.has_function or schema.has_context_dependent_function)
-
-
 def _domain(node: onnx.NodeProto) -> str:
     return "" if node.domain == "ai.onnx" else str(node.domain)
 
@@ -205,16 +173,18 @@ def _needed_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
     return kept[::-1]
 
 
-def _refuse_unsupported(
-    nodes: list[onnx.NodeProto], graph: onnx.GraphProto, supported: Collection[OperatorKey]
-) -> None:
-    """Name every operator that cannot be lowered, in one message, before any work is done."""
-    constant = {tensor.name for tensor in graph.initializer}
+def _refuse_initializers(graph: onnx.GraphProto) -> None:
     if graph.sparse_initializer:
         raise UnsupportedError("the model has sparse initializers, Core ML has none")
-    strange = [t.name for t in graph.initializer if t.data_type == TensorProto.STRING]
-    if strange:
-        raise UnsupportedError(f"initializer '{strange[0]}' holds strings, Core ML has none")
+    for tensor in graph.initializer:
+        if tensor.data_type == TensorProto.STRING:
+            raise UnsupportedError(f"initializer '{tensor.name}' holds strings, Core ML has none")
+
+
+def _refuse_unsupported(
+    nodes: list[onnx.NodeProto], constant: set[str], supported: Collection[OperatorKey]
+) -> None:
+    """Name every operator that cannot be lowered, in one message, before any work is done."""
     missing: dict[str, list[str]] = {}
     for node in nodes:
         if node.op_type in _VALUE_NODES and not _domain(node):
