@@ -20,17 +20,17 @@ _SKIPS = ("block_13_expand_relu", "block_6_expand_relu", "block_3_expand_relu", 
 def build() -> keras.Model:
     """128×128×3 in, 128×128×3 out; random weights, BatchNorm calibrated."""
     keras.utils.set_random_seed(_SEED)
-    encoder = keras.applications.MobileNetV2(
-        input_shape=(_SIZE, _SIZE, 3), alpha=0.35, include_top=False, weights=None
-    )
+    image = keras.Input((_SIZE, _SIZE, 3), name="image")
+    encoder = keras.applications.MobileNetV2(input_tensor=image, alpha=0.35, include_top=False, weights=None)
     x = encoder.get_layer("block_16_project").output
     for stage, (skip, filters) in enumerate(zip(_SKIPS, (64, 48, 32, 24), strict=True), start=1):
         x = AlignCornersUpsampling2D(2, name=f"up{stage}")(x)
         x = layers.Concatenate(name=f"join{stage}")([x, encoder.get_layer(skip).output])
         x = _separable(x, filters, f"decode{stage}")
-    x = layers.Conv2D(3, 1, name="logits")(x)
+    # Small logits: a saturated softmax would magnify the last bits of every comparison.
+    x = layers.Conv2D(3, 1, kernel_initializer=keras.initializers.VarianceScaling(0.2), name="logits")(x)
     x = AlignCornersUpsampling2D(2, name="up5")(x)
-    model = keras.Model(encoder.input, layers.Softmax(name="classes")(x), name="mobilenetv2_unet")
+    model = keras.Model(image, layers.Softmax(name="classes")(x), name="mobilenetv2_unet")
     return calibrate(model, _SEED)
 
 

@@ -11,7 +11,7 @@ __all__ = ["BAR", "BLOB", "CLASSES", "GROUND", "SIZE", "dataset", "picture"]
 
 GROUND, BLOB, BAR = 0, 1, 2
 CLASSES = 3
-SIZE = 96
+SIZE = 64
 """Height and width of a picture in pixels."""
 
 _COLOURS = {BLOB: np.array([0.85, 0.35, 0.25]), BAR: np.array([0.2, 0.45, 0.85])}
@@ -60,11 +60,11 @@ def _rotated(rng: np.random.Generator, size: int, margin: float) -> tuple[np.nda
 
 
 def _blob(rng: np.random.Generator, size: int) -> np.ndarray:
-    along, across = _rotated(rng, size, margin=10)
-    length, width = rng.uniform(6, 20, 2)
+    along, across = _rotated(rng, size, margin=8)
+    length, width = rng.uniform(5, 15, 2)
     return (along / length) ** 2 + (across / width) ** 2 < 1
 
 
 def _bar(rng: np.random.Generator, size: int) -> np.ndarray:
-    along, across = _rotated(rng, size, margin=4)
-    return (np.abs(across) < rng.uniform(1.5, 2.5)) & (np.abs(along) < rng.uniform(10, 30))
+    along, across = _rotated(rng, size, margin=3)
+    return (np.abs(across) < rng.uniform(1.5, 2.5)) & (np.abs(along) < rng.uniform(7, 22))

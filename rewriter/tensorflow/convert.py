@@ -167,7 +167,8 @@ def _through_tf2onnx(traced: _Traced, opset: int) -> onnx.ModelProto:
         except RewriterError:
             raise
         except Exception as error:  # tf2onnx raises whatever went wrong inside
-            raise UnsupportedError(f"tf2onnx cannot convert this network: {error}") from error
+            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UnsupportedError(f"tf2onnx cannot convert this network: {cause}") from error
     attach(model, handler.found)
     return model
 

@@ -57,7 +57,13 @@ class ResizeHandler:
         outputs = node.output
         graph.remove_node(name)
         # Opsets 11 and 12 demand roi and scales; empty tensors stand for absent ones in every opset.
-        resize = graph.make_node("Resize", [nchw, empty, empty, sizes], attr=attributes, name=name)
+        resize = graph.make_node(
+            "Resize",
+            [nchw, empty, empty, sizes],
+            attr=attributes,
+            name=name,
+            outputs=[utils.make_name(f"{name}/resized")],  # the op's own output name goes to the Transpose
+        )
         if shapes[0] is not None and len(shapes[0]) == 4:
             graph.set_shape(resize.output[0], [shapes[0][axis] for axis in _TO_NCHW])
         graph.set_dtype(resize.output[0], dtypes[0])
