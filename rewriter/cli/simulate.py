@@ -1,0 +1,148 @@
+"""`rewriter simulate`: run a saved Core ML program on arrays from a file."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rewriter.cli.common import console, emit_json, json_option, reporting_errors
+from rewriter.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from rewriter.coreml.simulator import SimulatedModel
+
+
+@click.command()
+@click.argument("source", metavar="FILE.mlpackage", type=click.Path(path_type=Path))
+@click.option(
+    "--inputs",
+    required=True,
+    metavar="IN.npz",
+    type=click.Path(path_type=Path),
+    help="Arrays named CASE/in/NAME, or just NAME.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT.npz",
+    type=click.Path(path_type=Path),
+    help="Gets arrays named CASE/out/NAME, or just NAME.",
+)
+@click.option(
+    "--precision",
+    default="as_saved",
+    show_default=True,
+    type=click.Choice(["as_saved", "float32"]),
+    help="Round to the program's own types after each operator, or keep float32 where it says float16.",
+)
+@click.option("--function", metavar="NAME", help="Which function of a multi-function program to run.")
+@click.option(
+    "--trace",
+    multiple=True,
+    metavar="NAME",
+    help="Write this intermediate tensor too; repeatable, 'all' for every one.",
+)
+@json_option
+def command(
+    source: Path,
+    inputs: Path,
+    output: Path,
+    precision: str,
+    function: str | None,
+    trace: tuple[str, ...],
+    json_path: str | None,
+) -> None:
+    """Run a Core ML program on any machine."""
+    with reporting_errors(json_path):
+        from rewriter.atomic import write_bytes
+        from rewriter.coreml.simulator import load
+
+        cases = _read_cases(inputs)
+        out = console(json_path)
+        with out.status("reading the program") as status:
+            model = load(source, precision=precision, function=function)  # type: ignore[arg-type]
+            results: dict[str, np.ndarray] = {}
+            for number, (case, arrays) in enumerate(cases.items(), start=1):
+                status.update(f"running case {number}/{len(cases)}")
+                found = model.predict(arrays, trace="all" if "all" in trace else trace)
+                results.update(
+                    {f"{case}/out/{name}" if case else name: value for name, value in found.items()}
+                )
+        write_bytes(output, _npz(results))
+        _print(out, model, results, output)
+        emit_json(_payload(model, list(cases), results, output), json_path)
+
+
+def _read_cases(path: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Input arrays by case and name; the case of plain names is ''.
+
+    Raises:
+        InputError: missing, not an .npz file, or without inputs.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError("is a single array, not an .npz archive", file=path)
+            arrays = {name: archive[name] for name in archive.files}
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from error
+    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError("is not an .npz archive of plain arrays, or is cut off", file=path) from error
+    cases: dict[str, dict[str, np.ndarray]] = {}
+    for key, value in arrays.items():
+        case, marker, name = key.partition("/in/")
+        if marker:
+            cases.setdefault(case, {})[name] = value
+    if cases:
+        return cases
+    plain = {key: value for key, value in arrays.items() if key != "meta" and "/out/" not in key}
+    if not plain:
+        raise InputError("holds no inputs", file=path, remedy="name them CASE/in/NAME, or just NAME")
+    return {"": plain}
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    import numpy as np
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, value in arrays.items():
+            # Written one by one: np.savez takes names as keyword arguments and so cannot take "file".
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asarray(value), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _print(out: Any, model: SimulatedModel, results: dict[str, np.ndarray], output: Path) -> None:
+    for name, value in results.items():
+        out.print(f"{name}: {value.dtype} {list(value.shape)}", markup=False)
+    for reason in model.unproven:
+        out.print(f"unproven: {reason}", markup=False)
+    out.print(f"wrote {output} (simulated, {model.precision})", markup=False)
+
+
+def _payload(
+    model: SimulatedModel, cases: list[str], results: dict[str, np.ndarray], output: Path
+) -> dict[str, Any]:
+    return {
+        "model": str(model.path),
+        "output": str(output),
+        "simulated": model.simulated,
+        "precision": model.precision,
+        "function": model.function,
+        "unproven": model.unproven,
+        "cases": cases,
+        "arrays": [
+            {"name": name, "shape": list(value.shape), "dtype": str(value.dtype)}
+            for name, value in results.items()
+        ],
+    }

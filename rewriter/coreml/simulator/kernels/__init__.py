@@ -1,0 +1,1 @@
+"""What each MIL operator computes, one module for each family of operators."""

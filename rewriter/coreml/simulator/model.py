@@ -1,0 +1,155 @@
+"""A saved Core ML program that can be run anywhere, with the calling convention of coremltools' `MLModel`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from rewriter.coreml.simulator.features import read_features
+from rewriter.coreml.simulator.interpreter import Interpreter, all_operations
+from rewriter.coreml.simulator.reading import SavedProgram, read_program
+from rewriter.coreml.simulator.registry import find_kernel, find_suspicion
+from rewriter.errors import InputError, UnsupportedError, UsageError
+from rewriter.tensorspec import TensorSpec
+
+__all__ = ["Precision", "SimulatedModel", "load"]
+
+Precision = Literal["as_saved", "float32"]
+
+
+def load(
+    path: str | Path, *, precision: Precision = "as_saved", function: str | None = None
+) -> SimulatedModel:
+    """Read a saved Core ML program and make it ready to run.
+
+    Args:
+        path: an ``.mlpackage`` that holds an ML program.
+        precision: ``"as_saved"`` rounds each operator's output to the type that the program declares;
+            ``"float32"`` keeps float32 where the program says float16.
+        function: which function of a multi-function program; None for its default.
+
+    Raises:
+        InputError: the package is missing, truncated or not a package.
+        UnsupportedError: not an ML program, or it uses an operator without a kernel.
+        UsageError: unknown precision or function.
+    """
+    if precision not in ("as_saved", "float32"):
+        raise UsageError(f"precision {precision!r} is not known", remedy="use 'as_saved' or 'float32'")
+    return SimulatedModel(read_program(path), precision, function)
+
+
+class SimulatedModel:
+    """A Core ML program evaluated with numpy.
+
+    Attributes:
+        simulated: always True; what reports say of results that no Core ML runtime computed.
+        precision: ``"as_saved"`` or ``"float32"``.
+        path: the package.
+        function: name of the function that runs.
+        unproven: one sentence for each operator whose behaviour Apple does not document; empty when every result
+            rests on documented semantics.
+    """
+
+    simulated = True
+
+    def __init__(self, saved: SavedProgram, precision: Precision, function: str | None) -> None:
+        self.path = saved.path
+        self.precision = precision
+        self.function = _function_name(saved, function)
+        body = saved.program.functions[self.function]
+        operations = all_operations(body)
+        _check_covered(operations, saved.path)
+        self.unproven = _unproven(operations)
+        self._inputs, self._outputs = read_features(saved.spec, body, self.function, saved.path)
+        self._names = _variable_names(operations)
+        self._interpreter = Interpreter(body, widen=precision == "float32", file=str(saved.path))
+
+    @property
+    def inputs(self) -> list[TensorSpec]:
+        """Name, shape (None where flexible) and element type of each input."""
+        return [feature.spec for feature in self._inputs]
+
+    @property
+    def outputs(self) -> list[TensorSpec]:
+        """Name, shape (None where it depends on the inputs) and element type of each output."""
+        return [feature.spec for feature in self._outputs]
+
+    def predict(
+        self, data: Mapping[str, Any], *, trace: Literal["all"] | Iterable[str] = ()
+    ) -> dict[str, np.ndarray]:
+        """Run the program.
+
+        Args:
+            data: one array for each input.
+            trace: names of intermediate tensors to return too, or ``"all"``.
+
+        Returns:
+            The outputs by name, and the traced tensors.
+
+        Raises:
+            InputError: an input is missing, unknown, or of the wrong shape or type.
+            UsageError: `trace` names a tensor that the program does not have.
+        """
+        unknown = sorted(set(data) - {feature.spec.name for feature in self._inputs})
+        if unknown:
+            expected = ", ".join(feature.spec.name for feature in self._inputs)
+            raise InputError(
+                f"has no input '{unknown[0]}'", file=self.path, remedy=f"its inputs are: {expected}"
+            )
+        values = {
+            feature.spec.name: feature.checked(data.get(feature.spec.name), self.path)
+            for feature in self._inputs
+        }
+        found = self._interpreter.run(values, self._traced(trace))
+        results = {
+            feature.spec.name: feature.presented(found[feature.spec.name]) for feature in self._outputs
+        }
+        traced = {name: value for name, value in found.items() if name not in results}
+        return {**results, **traced}
+
+    def _traced(self, trace: Literal["all"] | Iterable[str]) -> frozenset[str] | None:
+        if trace == "all":
+            return None
+        names = frozenset([trace] if isinstance(trace, str) else trace)
+        unknown = sorted(names - self._names)
+        if unknown:
+            raise UsageError(f"has no tensor '{unknown[0]}' to trace", file=self.path)
+        return names
+
+
+def _function_name(saved: SavedProgram, function: str | None) -> str:
+    names = list(saved.program.functions)
+    default = saved.spec.description.defaultFunctionName or ("main" if "main" in names else names[0])
+    chosen = function or default
+    if chosen not in names:
+        raise UsageError(
+            f"has no function '{chosen}'", file=saved.path, remedy=f"its functions are: {', '.join(names)}"
+        )
+    return chosen
+
+
+def _check_covered(operations: list[Any], path: Path) -> None:
+    for operation in operations:
+        if find_kernel(operation.op_type) is None:
+            raise UnsupportedError(
+                f"operator {operation.op_type} is not known to the simulator",
+                file=path,
+                node=operation.outputs[0].name if operation.outputs else operation.name,
+            )
+
+
+def _unproven(operations: list[Any]) -> list[str]:
+    reasons = []
+    for operation in operations:
+        suspicion = find_suspicion(operation.op_type)
+        reason = None if suspicion is None else suspicion(operation)
+        if reason is not None:
+            reasons.append(f"{operation.outputs[0].name}: {operation.op_type}: {reason}")
+    return reasons
+
+
+def _variable_names(operations: list[Any]) -> frozenset[str]:
+    return frozenset(var.name for operation in operations for var in operation.outputs)

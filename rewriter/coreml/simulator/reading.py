@@ -1,0 +1,127 @@
+"""A saved `.mlpackage` as a MIL program: read back from its files, or refused with one clear sentence."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rewriter.errors import InputError, UnsupportedError, require
+
+__all__ = ["SavedProgram", "read_program"]
+
+_MANIFEST = "Manifest.json"
+_PURPOSE = "to read a Core ML model"
+
+
+@dataclass(frozen=True)
+class SavedProgram:
+    """A program read back from disk.
+
+    Attributes:
+        path: the package.
+        spec: its `Model` protobuf message.
+        program: the MIL program (`coremltools.converters.mil.Program`).
+    """
+
+    path: Path
+    spec: Any
+    program: Any
+
+
+def read_program(path: str | Path) -> SavedProgram:
+    """Read a saved ML program.
+
+    Raises:
+        MissingExtraError: coremltools is not installed.
+        InputError: missing, truncated, or not a Core ML package.
+        UnsupportedError: a Core ML model of another kind than an ML program.
+    """
+    package = Path(path)
+    _check_package(package)
+    with _quiet():
+        spec, weights = _read_spec(package)
+        kind = spec.WhichOneof("Type")
+        if kind != "mlProgram":
+            raise UnsupportedError(
+                f"holds a {kind or 'model of no known kind'}, and only ML programs can be simulated",
+                file=package,
+            )
+        loader = require("coremltools.converters.mil.frontend.milproto.load", _PURPOSE)
+        try:
+            program = loader.load(spec, spec.specificationVersion, str(weights))
+        except NotImplementedError as error:
+            raise UnsupportedError(f"coremltools cannot read the program: {error}", file=package) from error
+        except Exception as error:
+            # The loader raises whatever its parts raise: KeyError, RuntimeError of the weight reader, AssertionError.
+            raise InputError(f"the program or its weights are damaged: {error}", file=package) from error
+    return SavedProgram(package, spec, program)
+
+
+def _check_package(package: Path) -> None:
+    if not package.exists():
+        raise InputError("does not exist", file=package)
+    if not package.is_dir():
+        raise InputError("is not a Core ML package (a directory with a Manifest.json)", file=package)
+    try:
+        manifest = json.loads((package / _MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"is not a Core ML package: it has no {_MANIFEST}", file=package) from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"its {_MANIFEST} cannot be read", file=package) from error
+    if not isinstance(manifest, dict) or "rootModelIdentifier" not in manifest:
+        raise InputError(f"its {_MANIFEST} names no model", file=package)
+
+
+def _read_spec(package: Path) -> tuple[Any, Path]:
+    """The protobuf message, and the directory that holds the weights."""
+    require("coremltools", _PURPOSE)
+    from coremltools.libmodelpackage import ModelPackage
+    from coremltools.proto import Model_pb2
+    from google.protobuf.message import DecodeError
+
+    spec = Model_pb2.Model()
+    try:
+        model_file = Path(ModelPackage(str(package)).getRootModel().path())
+        spec.ParseFromString(model_file.read_bytes())
+    except (RuntimeError, OSError, DecodeError) as error:
+        raise InputError("its model file is missing or cut off", file=package) from error
+    return spec, model_file.parent / "weights"
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence coremltools' log lines, and what TensorFlow writes when coremltools imports it."""
+    logger = logging.getLogger("coremltools")
+    if "coremltools" not in sys.modules:
+        with _silent_stderr():
+            require("coremltools", _PURPOSE)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Point the process's stderr away for a moment; C++ libraries write there before any log level applies."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
