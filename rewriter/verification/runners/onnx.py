@@ -1,0 +1,82 @@
+"""ONNX models in onnxruntime, graph optimisations off: what the file says is what runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+
+from rewriter.errors import InputError
+from rewriter.tensorspec import TensorSpec
+from rewriter.verification.runners import Arrays
+
+__all__ = ["OnnxRunner", "session"]
+
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(int32)": np.int32,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(bool)": np.bool_,
+}
+
+
+def session(model: bytes | str) -> onnxruntime.InferenceSession:
+    """A CPU session with graph optimisations off, for serialised bytes or a path."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class OnnxRunner:
+    """An `.onnx` file or a `ModelProto`.
+
+    Raises:
+        InputError: onnxruntime cannot load it.
+    """
+
+    kind = "onnx"
+    simulated = False
+    precision = "float32"
+
+    def __init__(self, source: Path | onnx.ModelProto) -> None:
+        self.source = source if isinstance(source, Path) else None
+        self._proto = None if isinstance(source, Path) else source
+        self.name = f"onnx:{source.name}" if isinstance(source, Path) else "onnx"
+        try:
+            self._session = session(str(source) if isinstance(source, Path) else source.SerializeToString())
+        except Exception as error:  # onnxruntime raises kinds of its own, all derived from Exception
+            cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise InputError(f"onnxruntime cannot load the model: {cause}", file=self.source) from error
+        self.inputs = [_spec(value) for value in self._session.get_inputs()]
+        self.outputs = [_spec(value) for value in self._session.get_outputs()]
+
+    @property
+    def proto(self) -> onnx.ModelProto:
+        """The model with its weights."""
+        if self._proto is None:
+            assert self.source is not None
+            self._proto = onnx.load(self.source)
+        return self._proto
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Outputs by name; inputs are cast to the declared dtype."""
+        feed = {spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs}
+        names = [spec.name for spec in self.outputs]
+        try:
+            return dict(zip(names, self._session.run(names, feed), strict=True))
+        except Exception as error:  # as above
+            cause = str(error).strip().splitlines()[0]
+            raise InputError(f"onnxruntime cannot run the model: {cause}", file=self.source) from error
+
+
+def _spec(value: Any) -> TensorSpec:
+    shape = tuple(length if isinstance(length, int) and length >= 0 else None for length in value.shape)
+    return TensorSpec(value.name, shape, np.dtype(_DTYPES.get(value.type, np.float32)))
