@@ -25,6 +25,7 @@ class OutputResult:
         argmax_agreement: share of positions with the same argmax over the last axis; None for one channel.
         mask_iou: mean IoU between the two runs' masks; None where the output is not a mask.
         note: why a case proves nothing (constant output), or what rule applied (NaN, shape mismatch).
+        informative: whether a wrong candidate could have failed here; a constant reference proves nothing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class OutputResult:
     argmax_agreement: float | None = None
     mask_iou: float | None = None
     note: str | None = None
+    informative: bool = True
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,6 +54,7 @@ class OutputResult:
             "argmax_agreement": self.argmax_agreement,
             "mask_iou": self.mask_iou,
             "note": self.note,
+            "informative": self.informative,
         }
 
 
@@ -94,7 +97,9 @@ class PairResult:
 
     @property
     def passed(self) -> bool:
-        return bool(self.cases) and all(case.passed for case in self.cases)
+        """Every case passed, and at least one of them could have failed."""
+        informative = any(output.informative for case in self.cases for output in case.outputs)
+        return informative and all(case.passed for case in self.cases)
 
     @property
     def worst(self) -> OutputResult | None:

@@ -49,7 +49,9 @@ class SimulatorRunner:
 
     def run(self, inputs: Arrays) -> Arrays:
         """Outputs by name."""
-        return dict(self._model.predict({spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs}))
+        return dict(
+            self._model.predict({spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs})
+        )
 
 
 class AppleRunner:
@@ -72,7 +74,9 @@ class AppleRunner:
 
     def run(self, inputs: Arrays) -> Arrays:
         """Outputs by name."""
-        result = self._model.predict({spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs})
+        result = self._model.predict(
+            {spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs}
+        )
         return {name: np.asarray(value) for name, value in result.items()}
 
 

@@ -21,7 +21,10 @@ class FunctionRunner:
     source = None
 
     def __init__(
-        self, function: Callable[[Arrays], Arrays], name: str | None = None, inputs: list[TensorSpec] | None = None
+        self,
+        function: Callable[[Arrays], Arrays],
+        name: str | None = None,
+        inputs: list[TensorSpec] | None = None,
     ) -> None:
         self.name = f"callable:{name or getattr(function, '__name__', 'function')}"
         self.inputs = inputs or []

@@ -49,7 +49,11 @@ class GoldenRunner:
             (self.cases if "/in/" in key else self._expected).setdefault(case, {})[name] = array
         missing = sorted(set(self.cases) ^ set(self._expected))
         if missing or not self.cases:
-            cause = f"case '{missing[0]}' lacks inputs or outputs" if missing else "it holds no CASE/in/NAME arrays"
+            cause = (
+                f"case '{missing[0]}' lacks inputs or outputs"
+                if missing
+                else "it holds no CASE/in/NAME arrays"
+            )
             raise InputError(f"not a golden file: {cause}", file=path)
         self.inputs = _specs(self.cases)
         self.outputs = _specs(self._expected)
