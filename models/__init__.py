@@ -38,6 +38,9 @@ class Sample:
 
     def build(self) -> keras.Model:
         """The network, with its weights."""
+        from rewriter.tensorflow.environment import import_tensorflow
+
+        import_tensorflow("to build the sample networks")
         module, function = self.builder.split(":")
         model: keras.Model = getattr(importlib.import_module(module), function)()
         if self.weights is not None:
@@ -85,7 +88,7 @@ def sample_input(name: str, seed: int = 0) -> np.ndarray:
     """A picture that the network makes something of: float32 [1, H, W, 3] in [0, 1]."""
     if name.startswith("segmenter"):
         return _picture(seed)[0][None]
-    from models.calibration import smooth_pictures
+    from models.synthetic import smooth_pictures
 
     size = {"odd_sizes": 257, "mobilenetv2_unet": 128, "deeplabv3plus": 129}[name]
     return smooth_pictures(np.random.default_rng(seed), 1, size, size, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
@@ -13,7 +12,6 @@ from models import REGISTRY, WEIGHTS, build, sample_input
 @click.group()
 def main() -> None:
     """Sample networks."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @main.command("list")

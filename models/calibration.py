@@ -10,6 +10,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from models.synthetic import smooth_pictures
+
 __all__ = ["calibrate"]
 
 
@@ -35,23 +37,6 @@ def calibrate(model: keras.Model, seed: int, batch: int = 4) -> keras.Model:
     for layer, momentum in zip(norms, kept, strict=True):
         layer.momentum = momentum
     return model
-
-
-def smooth_pictures(
-    rng: np.random.Generator, count: int, height: int, width: int, channels: int
-) -> np.ndarray:
-    """Random pictures with edges and waves, float32 [count, height, width, channels] in [0, 1]."""
-    y, x = np.mgrid[:height, :width] / max(height, width)
-    pictures = np.zeros((count, height, width, channels))
-    for index in np.ndindex(count, channels):
-        plane = np.zeros((height, width))
-        for _ in range(6):
-            fy, fx = rng.uniform(-25, 25, 2)
-            plane += rng.uniform(0.2, 1) * np.sin(fy * y + fx * x + rng.uniform(0, 6.3))
-        plane += 2.0 * (np.cos(9 * rng.uniform(0.5, 2) * x + 9 * rng.uniform(0.5, 2) * y) > 0)
-        pictures[index[0], :, :, index[1]] = plane
-    low, high = pictures.min(), pictures.max()
-    return ((pictures - low) / (high - low)).astype(np.float32)
 
 
 def _layers(model: keras.Model) -> list[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["BAR", "BLOB", "CLASSES", "GROUND", "SIZE", "dataset", "picture"]
+__all__ = ["BAR", "BLOB", "CLASSES", "GROUND", "SIZE", "dataset", "picture", "smooth_pictures"]
 
 GROUND, BLOB, BAR = 0, 1, 2
 CLASSES = 3
@@ -35,6 +35,23 @@ def dataset(seed: int, count: int, size: int = SIZE) -> tuple[np.ndarray, np.nda
     rng = np.random.default_rng(seed)
     pairs = [picture(rng, size) for _ in range(count)]
     return np.stack([image for image, _ in pairs]), np.stack([mask for _, mask in pairs])
+
+
+def smooth_pictures(
+    rng: np.random.Generator, count: int, height: int, width: int, channels: int
+) -> np.ndarray:
+    """Random pictures with edges and waves, float32 [count, height, width, channels] in [0, 1]."""
+    y, x = np.mgrid[:height, :width] / max(height, width)
+    pictures = np.zeros((count, height, width, channels))
+    for index in np.ndindex(count, channels):
+        plane = np.zeros((height, width))
+        for _ in range(6):
+            fy, fx = rng.uniform(-25, 25, 2)
+            plane += rng.uniform(0.2, 1) * np.sin(fy * y + fx * x + rng.uniform(0, 6.3))
+        plane += 2.0 * (np.cos(9 * rng.uniform(0.5, 2) * x + 9 * rng.uniform(0.5, 2) * y) > 0)
+        pictures[index[0], :, :, index[1]] = plane
+    low, high = pictures.min(), pictures.max()
+    return ((pictures - low) / (high - low)).astype(np.float32)
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -29,6 +29,9 @@ def mean_iou(predicted: np.ndarray, wanted: np.ndarray, classes: int = CLASSES) 
 
 def train(path: Path, epochs: int = _EPOCHS) -> float:
     """Train, save the weights to `path`, and return the mean IoU on the held-out seed."""
+    from rewriter.tensorflow.environment import import_tensorflow
+
+    import_tensorflow("to train the segmenter")
     import keras
 
     from models.segmenter import build

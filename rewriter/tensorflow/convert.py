@@ -12,8 +12,10 @@ from typing import Any
 import onnx
 
 from rewriter.errors import RewriterError, UnsupportedError, UsageError, require
+from rewriter.tensorflow.environment import import_tensorflow
 from rewriter.tensorflow.load import SavedModel, load
 from rewriter.tensorflow.provenance import attach
+from rewriter.tensorflow.scopes import restore_layer_scopes
 
 __all__ = ["DEFAULT_OPSET", "convert"]
 
@@ -31,12 +33,13 @@ Shapes = Mapping[str, Sequence[int | None]]
 
 @dataclass(frozen=True)
 class _Traced:
-    """A concrete function and what its tensors shall be called in ONNX."""
+    """A concrete function, what its tensors shall be called in ONNX, and the layers that named its scopes."""
 
     function: Any
     input_names: list[str]
     output_names: list[str]
     renamed: dict[str, str]
+    layers: frozenset[str] = frozenset()
 
 
 def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = None) -> onnx.ModelProto:
@@ -56,7 +59,7 @@ def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = 
     """
     if opset not in _OPSETS:
         raise UsageError(f"opset {opset} is not supported", remedy=f"use {_OPSETS[0]} to {_OPSETS[-1]}")
-    require("tensorflow", "to convert from TensorFlow")
+    import_tensorflow("to convert from TensorFlow")
     require("tf2onnx", "to convert from TensorFlow")
     network = load(source) if isinstance(source, (str, Path)) else source
     traced = (
@@ -90,7 +93,8 @@ def _trace_keras(model: Any, shapes: Shapes | None) -> _Traced:
     function = inference.get_concrete_function()
     inputs, outputs = _tensor_names(function)
     wanted = list(model.output_names) if len(model.output_names) == len(outputs) else outputs
-    return _Traced(function, inputs, outputs, _renaming(inputs, names, outputs, wanted))
+    layers = frozenset(layer.name for layer in model._flatten_layers(include_self=True, recursive=True))
+    return _Traced(function, inputs, outputs, _renaming(inputs, names, outputs, wanted), layers)
 
 
 def _trace_saved_model(saved: SavedModel, shapes: Shapes | None) -> _Traced:
@@ -151,6 +155,7 @@ def _through_tf2onnx(traced: _Traced, opset: int) -> onnx.ModelProto:
 
     with tf.device("/cpu:0"):
         frozen = tf_loader.from_function(traced.function, traced.input_names, traced.output_names)
+        restore_layer_scopes(frozen, traced.layers)
         _refuse_inexact(frozen)
         handler = ResizeHandler()
         try:

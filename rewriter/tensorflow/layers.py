@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-import tensorflow as tf
-
 from rewriter.errors import UsageError
+from rewriter.tensorflow.environment import import_tensorflow
+
+tf = import_tensorflow("to define Keras layers")
+import keras  # noqa: E402
 
 __all__ = ["AlignCornersUpsampling2D"]
 

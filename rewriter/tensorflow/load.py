@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rewriter.errors import InputError, UnsupportedError, UsageError, require
+from rewriter.errors import InputError, UnsupportedError, UsageError
+from rewriter.tensorflow.environment import import_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -87,7 +88,7 @@ def load_saved_model(path: str | Path, signature: str = "serving_default") -> Sa
         raise InputError("no such directory", file=directory)
     if not is_saved_model(directory):
         raise InputError("the directory holds no saved_model.pb", file=directory)
-    tf = require("tensorflow", _PURPOSE)
+    tf = import_tensorflow(_PURPOSE)
     try:
         owner = tf.saved_model.load(str(directory))
     except Exception as error:  # TensorFlow raises many kinds, none of them documented
@@ -111,8 +112,9 @@ def _load_file(path: Path) -> keras.Model:
         raise InputError("not a .keras file: it is no zip archive, or truncated", file=path)
     if path.suffix != ".keras" and path.read_bytes()[:8] != b"\x89HDF\r\n\x1a\n":
         raise InputError("not an HDF5 file, or truncated", file=path)
-    require("tensorflow", _PURPOSE)
-    keras = require("keras", _PURPOSE)
+    import_tensorflow(_PURPOSE)
+    import keras
+
     importlib.import_module("rewriter.tensorflow.layers")  # registers the layers that files may name
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -143,8 +145,9 @@ def _build(builder: str, weights: str | Path | None) -> keras.Model:
         raise UsageError(f"'{builder}' is not of the form pkg.module:function")
     if weights is not None and not Path(weights).is_file():
         raise InputError("no such weights file", file=weights)
-    require("tensorflow", _PURPOSE)
-    keras = require("keras", _PURPOSE)
+    import_tensorflow(_PURPOSE)
+    import keras
+
     working_directory = str(Path.cwd())
     if working_directory not in sys.path:
         # Console scripts, unlike `python -m`, do not see the user's own modules.

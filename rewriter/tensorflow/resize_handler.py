@@ -27,7 +27,7 @@ class ResizeHandler:
 
     def __init__(self) -> None:
         self.found: list[Provenance] = []
-        self.handlers = {op: (self._convert, []) for op in TF_RESIZES}
+        self.handlers: dict[str, tuple[Any, list[Any]]] = {op: (self._convert, []) for op in TF_RESIZES}
 
     def _convert(self, graph: Any, node: Any, name: str, _: list[Any]) -> None:
         """Replace one TensorFlow op (images NHWC, size) by Transpose, Resize, Transpose."""
