@@ -65,7 +65,9 @@ def check_sane(proto: ModelProto, path: Path | None) -> None:
     domains = [entry.domain for entry in proto.opset_import]
     for entry in proto.opset_import:
         if not 1 <= entry.version <= _LARGEST_OPSET:
-            raise InputError(f"the model imports version {entry.version} of domain '{entry.domain}'", file=path)
+            raise InputError(
+                f"the model imports version {entry.version} of domain '{entry.domain}'", file=path
+            )
     if len(set(domains)) != len(domains):
         raise InputError("the model imports a domain twice", file=path)
 

@@ -16,7 +16,7 @@ from rewriter.model.loading import check_sane, parse, read
 from rewriter.model.resizes import ResizeNode, is_resize
 from rewriter.model.saving import external_locations, save
 from rewriter.model.scopes import Scope, scopes
-from rewriter.model.shapes import Shape, infer
+from rewriter.model.shapes import Inferred, Shape, infer
 from rewriter.model.view import View, build_view
 from rewriter.model.wire import Rope, WireError
 from rewriter.model.writeback import write_back
@@ -125,7 +125,12 @@ class Model:
 
     def resizes(self) -> list[ResizeNode]:
         """Every Resize and Upsample, in every scope, in file order."""
-        return [self.resize(node, scope) for scope in self.scopes() for node in scope.graph.nodes if is_resize(node)]
+        return [
+            self.resize(node, scope)
+            for scope in self.scopes()
+            for node in scope.graph.nodes
+            if is_resize(node)
+        ]
 
     def resize(self, node: Node, scope: Scope) -> ResizeNode:
         """One resize node with its shapes and provenance."""
@@ -140,10 +145,21 @@ class Model:
         )
 
     def shape(self, tensor: Tensor, scope: Scope) -> Shape | None:
-        """Shape of a tensor as seen from `scope`: declared where the file says it in full, else inferred, else None."""
+        """Shape of a tensor as seen from `scope`.
+
+        The declared shape where the file gives it in full, else what can be inferred, else None.
+        """
         declared = declared_shape(tensor)
         if declared is not None and all(isinstance(length, int) for length in declared):
             return declared
+        inferred = self._inferred_of(tensor, scope)[1]
+        return declared if inferred is None else inferred
+
+    def dtype(self, tensor: Tensor, scope: Scope) -> Any:
+        """Element type of a tensor as seen from `scope` (a numpy dtype), None where unknown."""
+        return self._inferred_of(tensor, scope)[0] if tensor.dtype is None else tensor.dtype
+
+    def _inferred_of(self, tensor: Tensor, scope: Scope) -> Inferred:
         around: Scope | None = scope
         while around is not None:
             binding = self.view.bindings.graphs.get(id(around.graph))
@@ -151,10 +167,10 @@ class Model:
             if known is not None:
                 return known
             around = around.parent
-        return declared
+        return None, None
 
     @cached_property
-    def _inferred(self) -> dict[int, dict[str, Shape]]:
+    def _inferred(self) -> dict[int, dict[str, Inferred]]:
         return infer(self._proto, self.view)
 
     def _edited(self) -> Rope | None:

@@ -159,7 +159,11 @@ class ResizeNode:
             return None
         try:
             spelling = self.spelling()
-            axes = range(len(self.input_shape)) if spelling is None else spelling.named_axes(len(self.input_shape))
+            axes = (
+                range(len(self.input_shape))
+                if spelling is None
+                else spelling.named_axes(len(self.input_shape))
+            )
         except UnsupportedError:
             return None
         pairs = []
@@ -191,7 +195,11 @@ class ResizeNode:
         if self.scales is not None:
             return self.scales[position] == 1
         before = self.input_shape[axis] if self.input_shape is not None else None
-        after = self.output_shape[axis] if self.output_shape is not None and axis < len(self.output_shape) else None
+        after = (
+            self.output_shape[axis]
+            if self.output_shape is not None and axis < len(self.output_shape)
+            else None
+        )
         return isinstance(before, str) and before == after
 
     def semantics(self) -> TensorResize | None:

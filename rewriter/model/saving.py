@@ -18,7 +18,11 @@ __all__ = ["external_locations", "save"]
 
 
 def save(
-    target: Path, data: bytes, locations: Iterable[str], origin: Path | None, check: Callable[[Path], None] | None
+    target: Path,
+    data: bytes,
+    locations: Iterable[str],
+    origin: Path | None,
+    check: Callable[[Path], None] | None,
 ) -> None:
     """Write `data` to `target` atomically.
 

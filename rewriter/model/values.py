@@ -34,11 +34,18 @@ _SIMPLE = {
     AttributeProto.INTS: "ints",
     AttributeProto.STRINGS: "strings",
 }
-_TYPE_KINDS = ("tensor_type", "sequence_type", "map_type", "optional_type", "sparse_tensor_type", "opaque_type")
+_TYPE_KINDS = (
+    "tensor_type",
+    "sequence_type",
+    "map_type",
+    "optional_type",
+    "sparse_tensor_type",
+    "opaque_type",
+)
 
 
 class OpaqueAttribute:
-    """An attribute that onnx-graphsurgeon has no value for (sparse tensors, types, lists of graphs); kept as it is."""
+    """An attribute that onnx-graphsurgeon has no value for (types, sparse tensors, lists of graphs); kept."""
 
     def __init__(self, proto: AttributeProto) -> None:
         self.proto = proto

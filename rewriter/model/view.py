@@ -146,7 +146,11 @@ class _Importer:
         return function
 
     def graph(
-        self, proto: GraphProto, parent: GraphBinding | None, opset: int | None, imports: list[OperatorSetIdProto]
+        self,
+        proto: GraphProto,
+        parent: GraphBinding | None,
+        opset: int | None,
+        imports: list[OperatorSetIdProto],
     ) -> Graph:
         graph = Graph(name=proto.name, doc_string=proto.doc_string, opset=opset, import_domains=imports)
         scope = self._bind_graph(graph, proto, parent)
@@ -172,8 +176,12 @@ class _Importer:
         return scope
 
     def _initializers(self, scope: GraphBinding, proto: GraphProto) -> None:
-        for kind, bound in ((proto.initializer, scope.initializers), (proto.sparse_initializer, scope.sparse_initializers)):
-            for index, tensor in enumerate(kind):
+        lists = (
+            (proto.initializer, scope.initializers),
+            (proto.sparse_initializer, scope.sparse_initializers),
+        )
+        for tensors, bound in lists:
+            for index, tensor in enumerate(tensors):
                 constant = constant_from_proto(tensor, self.directory)
                 binding = ConstantBinding(constant, tensor, constant._values, scope, index)
                 bound.append(binding)
@@ -215,7 +223,9 @@ class _Importer:
             )
             nodes.append(node)
             subgraphs = {
-                name: self.bindings.graphs[id(value)] for name, value in attributes.items() if isinstance(value, Graph)
+                name: self.bindings.graphs[id(value)]
+                for name, value in attributes.items()
+                if isinstance(value, Graph)
             }
             binding = NodeBinding(node, proto, scope, index, subgraphs)
             scope.nodes.append(binding)
@@ -260,4 +270,3 @@ def _copies(imports: Any) -> list[OperatorSetIdProto]:
         copy.CopyFrom(entry)
         copies.append(copy)
     return copies
-

@@ -8,11 +8,23 @@ caller can copy spans from a file instead of holding them in memory.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Field", "Keep", "Raw", "Rope", "Span", "WireError", "fields", "message_field", "splice", "varint_field"]
+__all__ = [
+    "Field",
+    "Keep",
+    "Raw",
+    "Rope",
+    "Span",
+    "WireError",
+    "fields",
+    "message_field",
+    "splice",
+    "varint_field",
+]
 
 _VARINT, _FIXED64, _BYTES, _GROUP_START, _GROUP_END, _FIXED32 = range(6)
 
@@ -70,7 +82,9 @@ class Rope:
     def to_bytes(self, source: bytes) -> bytes:
         """The bytes, with spans read from `source`."""
         view = memoryview(source)
-        return b"".join(part if isinstance(part, bytes) else view[part.start : part.stop] for part in self.parts)
+        return b"".join(
+            part if isinstance(part, bytes) else view[part.start : part.stop] for part in self.parts
+        )
 
 
 @dataclass(frozen=True)
@@ -240,4 +254,4 @@ def splice(source: bytes, span: Span, edits: Mapping[int, Sequence[Item]]) -> Ro
 
 def _in_order(items: Sequence[Item]) -> bool:
     indices = [item.index for item in items if isinstance(item, Keep)]
-    return all(a < b for a, b in zip(indices, indices[1:], strict=False))
+    return all(a < b for a, b in itertools.pairwise(indices))

@@ -30,7 +30,7 @@ Edits = dict[int, Sequence[Item]]
 _EMPTY = Span(0, 0)
 
 
-def _numbers(message: type) -> dict[str, int]:
+def _numbers(message: Any) -> dict[str, int]:
     return {entry.name: entry.number for entry in message.DESCRIPTOR.fields}
 
 
@@ -166,7 +166,11 @@ class _Writer:
         nodes = self._nodes(function, binding, frozenset(id(c) for c in constants), prefix)
         if nodes is not None:
             edits[_FUNCTION["node"]] = nodes
-        for name, text in (("name", function.name), ("domain", function.domain), ("doc_string", function.doc_string)):
+        for name, text in (
+            ("name", function.name),
+            ("domain", function.domain),
+            ("doc_string", function.doc_string),
+        ):
             if (text or "") != getattr(proto, name):
                 edits[_FUNCTION[name]] = [text.encode()]
         for name in ("input", "output"):
@@ -187,7 +191,7 @@ class _Writer:
         if required != list(proto.attribute):
             edits[_FUNCTION["attribute"]] = [name.encode() for name in required]
         defaults = {name: value for name, value in function.attrs.items() if value is not None}
-        items = self._attributes(defaults, proto.attribute_proto, lambda: [], frozenset())
+        items = self._attributes(defaults, proto.attribute_proto, list, frozenset())
         if items is not None:
             edits[_FUNCTION["attribute_proto"]] = items
 
@@ -322,7 +326,12 @@ class _Writer:
         return items if changed else None
 
     def _graph_attribute(
-        self, name: str, graph: Graph, index: int | None, spans: Callable[[], list[Span]], placed: frozenset[int]
+        self,
+        name: str,
+        graph: Graph,
+        index: int | None,
+        spans: Callable[[], list[Span]],
+        placed: frozenset[int],
     ) -> Rope | None:
         rope = self.graph(graph, placed)
         if index is not None and id(graph) in self.bindings.graphs:
@@ -412,7 +421,9 @@ class _Writer:
     def _interface(self, graph: Graph, binding: GraphBinding | None, gone: set[str], edits: Edits) -> None:
         proto = binding.proto if binding is not None else GraphProto()
         with_values = {b.constant.name for b in binding.initializers} if binding is not None else set()
-        with_values |= {b.constant.name for b in binding.sparse_initializers} if binding is not None else set()
+        with_values |= (
+            {b.constant.name for b in binding.sparse_initializers} if binding is not None else set()
+        )
         kept = [info.name for info in proto.input if info.name in with_values and info.name not in gone]
         for field, tensors, extra in (("input", graph.inputs, kept), ("output", graph.outputs, [])):
             declared = getattr(proto, field)
@@ -424,12 +435,14 @@ class _Writer:
         self, tensors: Sequence[Tensor], protos: Any, binding: GraphBinding | None, extra: list[str]
     ) -> list[Item]:
         places = {info.name: index for index, info in enumerate(protos)}
-        items: list[Item] = [
-            Keep(places[tensor.name])
-            if tensor.name in places and not self._redeclared(tensor, binding)
-            else value_info(tensor, protos[places[tensor.name]] if tensor.name in places else None).SerializeToString()
-            for tensor in tensors
-        ]
+        items: list[Item] = []
+        for tensor in tensors:
+            index = places.get(tensor.name)
+            if index is not None and not self._redeclared(tensor, binding):
+                items.append(Keep(index))
+            else:
+                original = None if index is None else protos[index]
+                items.append(value_info(tensor, original).SerializeToString())
         for name in extra:  # overridable initializers keep their place among the inputs
             items.insert(min(places[name], len(items)), Keep(places[name]))
         return items
@@ -468,7 +481,9 @@ class _Writer:
             edits[number] = items
 
     @staticmethod
-    def _fresh_variables(graph: Graph, now: dict[str, Tensor], binding: GraphBinding | None) -> list[Variable]:
+    def _fresh_variables(
+        graph: Graph, now: dict[str, Tensor], binding: GraphBinding | None
+    ) -> list[Variable]:
         """Variables that a pass made and whose type and shape it gave."""
         known = binding.tensors if binding is not None else {}
         outputs = {tensor.name for tensor in graph.outputs}

@@ -1,0 +1,1 @@
+"""Passes over Resize and Upsample nodes."""

@@ -1,0 +1,265 @@
+"""The whole rewrite of one model: passes, the report on every resize, the check before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from passes.base import Change, Note, Pass, PassContext, PassManager, PassResult
+from passes.registry import select
+from rewriter.checking import Verdict, examine
+from rewriter.errors import InputError, PassError
+from rewriter.inspection import coreml_expression, semantics_of
+from rewriter.intent import Intents, Rule
+from rewriter.model import Model, ResizeNode
+
+__all__ = ["Rewrite", "rewrite", "rewrite_file"]
+
+_STRENGTH = ("cleanup", "respelling", "correction")
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What a rewrite did.
+
+    Attributes:
+        model: the rewritten model.
+        resizes: one entry per resize, of the JSON key ``resizes``.
+        changes: every change, in order.
+        notes: what was left alone, and why.
+        passes: what ran.
+        intents: what decided.
+        remarks: sentences on the check, e.g. that onnxruntime lacks an operator of the model.
+    """
+
+    model: Model
+    resizes: list[dict[str, Any]]
+    changes: tuple[Change, ...]
+    notes: tuple[Note, ...]
+    passes: tuple[Pass, ...]
+    intents: Intents
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def corrected_by_default(self) -> list[dict[str, Any]]:
+        """The resizes that neither a rule nor provenance spoke of, and that the default changed."""
+        return [
+            entry
+            for entry in self.resizes
+            if entry["intent_from"] == "default" and entry["effect"] == "correction"
+        ]
+
+    @property
+    def default_warning(self) -> str | None:
+        """One plain sentence on `corrected_by_default`, with the flags to use instead; None when it is empty."""
+        entries = self.corrected_by_default
+        if not entries:
+            return None
+        shifts = [entry["max_shift_px"] for entry in entries]
+        known = [shift for shift in shifts if shift is not None]
+        size = f"by up to {max(known):.3g} px" if known else "by an amount that depends on the input's size"
+        if known and len(known) < len(shifts):
+            size += " (more where the size is not known)"
+        what = f"'{entries[0]['node']}' has" if len(entries) == 1 else f"{len(entries)} resizes have"
+        return (
+            f"{what} no recorded intent and now sample{'s' if len(entries) == 1 else ''} with align_corners, "
+            f"which shifts them {size}; to keep what the file says use --intent preserve, "
+            f"to choose per node use --set '{entries[0]['node']}=half_pixel'"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON keys ``resizes``, ``changes``, ``notes`` and ``remarks``."""
+        return {
+            "resizes": self.resizes,
+            "changes": [change.to_json() for change in self.changes],
+            "notes": [note.to_json() for note in self.notes],
+            "remarks": list(self.remarks),
+        }
+
+    def save(self, target: str | Path, *, check: bool = True) -> None:
+        """Write the model atomically; with `check` only if it is valid.
+
+        Raises:
+            PassError: a pass made the model invalid; nothing is written.
+            InputError: the input was not valid to begin with, or the target cannot be written.
+        """
+        self.model.save(target, check=self._require_valid if check else None)
+
+    def check(self) -> None:
+        """Check the model in memory; one with external data is not checked, and a remark says so.
+
+        Raises:
+            PassError, InputError: as `save`.
+        """
+        if self.model.external_locations():
+            self.remarks.append("not checked: the model keeps data in other files, and nothing was written")
+            return
+        self._require_valid(self.model.to_bytes())
+
+    def _require_valid(self, written: Path | bytes) -> None:
+        verdict = examine(written)
+        if verdict.error is None and verdict.runtime is None:
+            return
+        before = _examine_original(self.model)
+        if verdict.error is not None:
+            if before.error is not None or not self.model.is_edited:
+                raise _invalid_input(before, self.model)
+            culprit = self._culprit()
+            raise PassError(
+                f"after pass {culprit} the model is not valid: {verdict.error}",
+                file=self.model.path,
+                remedy=f"nothing was written; leave the pass out with --skip {culprit}",
+            )
+        if before.runtime is None and self.model.is_edited:
+            culprit = self._culprit()
+            raise PassError(
+                f"after pass {culprit} onnxruntime lacks something that the model needs: {verdict.runtime}",
+                file=self.model.path,
+                remedy=f"nothing was written; leave the pass out with --skip {culprit}",
+            )
+        self.remarks.append(
+            f"not loaded in onnxruntime, which lacks something the model needs: {verdict.runtime}"
+        )
+
+    def _culprit(self) -> str:
+        """The first pass after which a fresh copy of the model is no longer valid."""
+        model = Model.from_proto(self.model.original, self.model.path)
+        for pass_ in self.passes:
+            pass_.run(model, PassContext(self.intents))
+            if model.external_locations():
+                continue
+            verdict = examine(model.to_bytes())
+            if verdict.error is not None or verdict.runtime is not None:
+                return pass_.name
+        return self.passes[-1].name
+
+
+def rewrite(
+    model: Model,
+    *,
+    intent: str = "auto",
+    rules: Iterable[str | Rule] = (),
+    passes: Sequence[str] | None = None,
+    skip: Sequence[str] = (),
+) -> Rewrite:
+    """Run passes on `model` in place and report on every resize.
+
+    Args:
+        intent, rules: as `rewriter.intent.Intents.parse`.
+        passes: names of the passes to run; the default ones when None.
+        skip: names of passes to leave out.
+
+    Raises:
+        UsageError: unknown pass or intent, or a rule that matches nothing.
+        UnsupportedError: a pass cannot do its work exactly.
+        PassError: a pass failed.
+        InputError: a pass failed because the model is not valid.
+    """
+    intents = Intents.parse(intent, rules)
+    chosen = select(passes, skip)
+    before = [(resize, _words(resize), intents.resolve(resize)) for resize in model.resizes()]
+    intents.require_all_used()
+    try:
+        result = PassManager(chosen, PassContext(intents)).run(model)
+    except PassError as error:
+        verdict = _examine_original(model)
+        if verdict.checker is not None:
+            raise _invalid_input(verdict, model) from error
+        raise
+    after = {id(resize.node): resize for resize in model.resizes()}
+    resizes = []
+    for resize, words, wish in before:
+        now = after.pop(id(resize.node), None)
+        resizes.append(_entry(resize, words, now, wish.name, wish.source, result))
+    for made in after.values():
+        resizes.append(_entry(made, _NOTHING, made, "preserve", "default", result))
+    return Rewrite(model, resizes, result.changes, result.notes, tuple(chosen), intents)
+
+
+def rewrite_file(
+    source: str | Path,
+    target: str | Path | None,
+    *,
+    intent: str = "auto",
+    rules: Iterable[str | Rule] = (),
+    passes: Sequence[str] | None = None,
+    skip: Sequence[str] = (),
+    check: bool = True,
+) -> Rewrite:
+    """Rewrite a file; with `target` None only say (and check) what would be done.
+
+    Raises:
+        RewriterError: as `Model.load`, `rewrite` and `Rewrite.save`.
+    """
+    done = rewrite(Model.load(source), intent=intent, rules=rules, passes=passes, skip=skip)
+    if target is not None:
+        done.save(target, check=check)
+    elif check:
+        done.check()
+    return done
+
+
+_NOTHING: dict[str, Any] = {"op": None, "coordinate_transformation_mode": None, "nearest_mode": None}
+
+
+def _words(resize: ResizeNode) -> dict[str, Any]:
+    return {
+        "op": resize.op,
+        "mode": resize.mode,
+        "coordinate_transformation_mode": resize.coordinate_transformation_mode,
+        "nearest_mode": resize.nearest_mode if resize.mode == "nearest" else None,
+    }
+
+
+def _entry(
+    old: ResizeNode,
+    words: dict[str, Any],
+    now: ResizeNode | None,
+    intent: str,
+    intent_from: str,
+    result: PassResult,
+) -> dict[str, Any]:
+    changes = [c for c in result.changes if c.node == old.name and c.graph == old.graph_path]
+    effects = [change.effect for change in changes]
+    effect = max(effects, key=_STRENGTH.index) if effects else None
+    after = _NOTHING if now is None else _words(now)
+    return {
+        "node": old.name,
+        "graph": old.graph_path,
+        "op": words["op"] or after["op"],
+        "mode": after.get("mode") or words["mode"],
+        **{
+            name: {"before": words[name], "after": after[name]}
+            for name in ("coordinate_transformation_mode", "nearest_mode")
+        },
+        "input_shape": None if old.input_shape is None else list(old.input_shape),
+        "output_shape": None if old.output_shape is None else list(old.output_shape),
+        "intent": intent,
+        "intent_from": intent_from,
+        "effect": "cleanup" if now is None else effect,
+        "max_shift_px": _largest_shift(changes),
+        "coreml": None if now is None else coreml_expression(semantics_of(now)[0]),
+    }
+
+
+def _largest_shift(changes: list[Change]) -> float | None:
+    """Over all corrections; 0 without any, None where one of them is of unknown size."""
+    shifts = [change.max_shift_px for change in changes if change.effect == "correction"]
+    known = [shift for shift in shifts if shift is not None]
+    return None if len(known) < len(shifts) else max(known, default=0.0)
+
+
+def _examine_original(model: Model) -> Verdict:
+    if model.path is not None and model.path.is_file():
+        return examine(model.path)
+    return examine(model.source)
+
+
+def _invalid_input(verdict: Verdict, model: Model) -> InputError:
+    return InputError(
+        f"the input is not a valid model; {verdict.error}",
+        file=model.path,
+        remedy="repair or export it again (--no-check writes the output anyway)",
+    )
