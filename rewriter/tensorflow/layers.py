@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from rewriter.errors import UsageError
@@ -32,7 +34,7 @@ class AlignCornersUpsampling2D(keras.layers.Layer):
         interpolation: ``bilinear``, ``nearest`` or ``bicubic``.
 
     Raises:
-        UsageError: unknown interpolation, or a factor or size below one.
+        UsageError: unknown interpolation, or a factor or size that is not one or two whole numbers from 1.
     """
 
     def __init__(
@@ -47,13 +49,10 @@ class AlignCornersUpsampling2D(keras.layers.Layer):
             raise UsageError(
                 f"unknown interpolation '{interpolation}'", remedy=f"use one of {', '.join(_KERNELS)}"
             )
-        self.factor = (factor, factor) if isinstance(factor, int) else (int(factor[0]), int(factor[1]))
-        self.size = None if size is None else (int(size[0]), int(size[1]))
+        self.factor = _two_lengths("factor", (factor, factor) if isinstance(factor, Integral) else factor)
+        self.size = None if size is None else _two_lengths("size", size)
         self.interpolation = interpolation
-        if min(self.size or self.factor) < 1:
-            raise UsageError(
-                f"cannot upsample to {self.size or self.factor}", remedy="use whole numbers from 1"
-            )
+        self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:
         """Resize a tensor [N, H, W, C]; the result has the layer's compute dtype."""
@@ -88,3 +87,17 @@ class AlignCornersUpsampling2D(keras.layers.Layer):
             "size": self.size,
             "interpolation": self.interpolation,
         }
+
+
+def _two_lengths(what: str, values: Any) -> tuple[int, int]:
+    """`values` as two Python integers; a saved layer brings them as a list."""
+    whole = isinstance(values, Sequence) and all(_is_length(value) for value in values)
+    if not whole or len(values) != 2:
+        raise UsageError(
+            f"{what} {values!r} cannot be used", remedy="give whole numbers from 1, for height and width"
+        )
+    return int(values[0]), int(values[1])
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) > 0
