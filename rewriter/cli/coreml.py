@@ -84,7 +84,7 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
         UsageError: no colon, or lengths that are not positive whole numbers.
     """
     name, separator, lengths = text.rpartition(":")
-    parts = [part.strip() for part in lengths.split(",")] if lengths.strip() else []
+    parts = [part.strip() for part in lengths.split(",")]
     if not separator or not name or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise UsageError(f"--shape {text} is not understood", remedy="write it as NAME:1,64,64,3")
     return name, tuple(int(part) for part in parts)
