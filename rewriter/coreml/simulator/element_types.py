@@ -41,6 +41,7 @@ def numpy_dtype(var: Any) -> np.dtype[Any] | None:
     """Element type of a MIL variable; None where it is a list, a string, a state or a dictionary."""
     from coremltools.converters.mil.mil import types
 
-    if types.is_list(var.sym_type) or types.is_str(var.sym_type) or types.is_dict(var.sym_type):
+    kind = var.sym_type
+    if types.is_list(kind) or types.is_str(kind) or types.is_dict(kind) or types.is_state(kind):
         return None
     return numpy_dtype_of_name(types.builtin_to_string(var.dtype))

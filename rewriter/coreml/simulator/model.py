@@ -12,6 +12,7 @@ from rewriter.coreml.simulator.features import read_features
 from rewriter.coreml.simulator.interpreter import Interpreter, all_operations
 from rewriter.coreml.simulator.reading import SavedProgram, read_program
 from rewriter.coreml.simulator.registry import find_kernel, find_suspicion
+from rewriter.coreml.simulator.state import SimulatedState, read_states
 from rewriter.errors import InputError, UnsupportedError, UsageError
 from rewriter.tensorspec import TensorSpec
 
@@ -51,6 +52,7 @@ class SimulatedModel:
         function: name of the function that runs.
         unproven: one sentence for each operator whose behaviour Apple does not document; empty when every result
             rests on documented semantics.
+        states: name, shape and element type of each state; empty for a model without.
     """
 
     simulated = True
@@ -63,6 +65,7 @@ class SimulatedModel:
         operations = all_operations(body)
         _check_covered(operations, saved.path)
         self.unproven = _unproven(operations)
+        self.states = read_states(body)
         self._inputs, self._outputs = read_features(saved.spec, body, self.function, saved.path)
         self._names = _variable_names(operations)
         self._interpreter = Interpreter(body, widen=precision == "float32", file=str(saved.path))
@@ -78,12 +81,17 @@ class SimulatedModel:
         return [feature.spec for feature in self._outputs]
 
     def predict(
-        self, data: Mapping[str, Any], *, trace: Literal["all"] | Iterable[str] = ()
+        self,
+        data: Mapping[str, Any],
+        state: SimulatedState | None = None,
+        *,
+        trace: Literal["all"] | Iterable[str] = (),
     ) -> dict[str, np.ndarray]:
         """Run the program.
 
         Args:
             data: one array for each input.
+            state: from `make_state`; updated. A model with states and none given starts from zeros.
             trace: names of intermediate tensors to return too, or ``"all"``.
 
         Returns:
@@ -103,12 +111,17 @@ class SimulatedModel:
             feature.spec.name: feature.checked(data.get(feature.spec.name), self.path)
             for feature in self._inputs
         }
-        found = self._interpreter.run(values, self._traced(trace))
+        cells = (state or self.make_state()).cells
+        found = self._interpreter.run({**values, **cells}, self._traced(trace))
         results = {
             feature.spec.name: feature.presented(found[feature.spec.name]) for feature in self._outputs
         }
         traced = {name: value for name, value in found.items() if name not in results}
         return {**results, **traced}
+
+    def make_state(self) -> SimulatedState:
+        """The model's states, all zeros, to pass to one prediction after another."""
+        return SimulatedState(self.states)
 
     def _traced(self, trace: Literal["all"] | Iterable[str]) -> frozenset[str] | None:
         if trace == "all":

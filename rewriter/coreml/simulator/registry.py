@@ -31,6 +31,7 @@ _FAMILIES = (
     "scatter_gather",
     "shape",
     "slicing",
+    "states",
     "tensor",
 )
 
