@@ -1,0 +1,215 @@
+"""`rewrite IN.onnx -o OUT.onnx`: run the passes on ONNX files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rewriter.cli.common import EXIT_USAGE, console, emit_json, json_option, reporting_errors
+from rewriter.errors import InputError, RewriterError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rewriter.rewriting import Rewrite
+
+_NOTES_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class _Job:
+    source: str
+    target: Path | None
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("inputs", nargs=-1, required=True, metavar="IN.onnx...")
+@click.option("-o", "--output", metavar="OUT.onnx", help="Where the rewritten model goes.")
+@click.option(
+    "-O", "--output-dir", metavar="DIR", help="Where several rewritten models go, under their own names."
+)
+@click.option("--in-place", is_flag=True, help="Replace each input by its rewritten model.")
+@click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
+@click.option(
+    "--intent",
+    default="auto",
+    show_default=True,
+    metavar="WORD|RULES.toml",
+    help="What linear and cubic resizes should compute: auto (recorded provenance, else align_corners), "
+    "align_corners, half_pixel, asymmetric, preserve, or a file of rules.",
+)
+@click.option(
+    "--set",
+    "rules",
+    multiple=True,
+    metavar="NODE-GLOB=MODE",
+    help="What the resizes of these names should compute, whatever else says; repeatable.",
+)
+@click.option("--passes", "wanted", metavar="A,B", help="Run these passes only, in this order.")
+@click.option("--skip", multiple=True, metavar="A", help="Leave a pass out; repeatable.")
+@click.option("--no-check", is_flag=True, help="Do not check the result with onnx's checker and onnxruntime.")
+@json_option
+@click.version_option(package_name="rewriter", prog_name="rewrite")
+def main(
+    inputs: tuple[str, ...],
+    output: str | None,
+    output_dir: str | None,
+    in_place: bool,
+    dry_run: bool,
+    intent: str,
+    rules: tuple[str, ...],
+    wanted: str | None,
+    skip: tuple[str, ...],
+    no_check: bool,
+    json_path: str | None,
+) -> None:
+    """Give every resize of an ONNX model the semantics that its author meant, and change nothing else.
+
+    Files are replaced whole or not at all. A result that onnx's checker or onnxruntime rejects is not written.
+    """
+    with reporting_errors(json_path):
+        jobs = _jobs(inputs, output, output_dir, in_place, dry_run)
+        out = console(json_path)
+        options = {
+            "intent": intent,
+            "rules": rules,
+            "passes": _names([wanted]) if wanted is not None else None,
+            "skip": _names(skip),
+            "check": not no_check,
+        }
+        if len(jobs) == 1:
+            emit_json(_run(jobs[0], out, options), json_path)
+            return
+        failed = False
+        reports = []
+        for job in jobs:
+            try:
+                reports.append(_run(job, out, options))
+            except RewriterError as error:
+                failed = True
+                click.echo(f"error: {error}", err=True)
+                reports.append({"input": job.source, "output": None, "error": error.to_json()})
+        emit_json({"models": reports}, json_path)
+    if failed:
+        sys.exit(EXIT_USAGE)
+
+
+def _jobs(
+    inputs: tuple[str, ...], output: str | None, output_dir: str | None, in_place: bool, dry_run: bool
+) -> list[_Job]:
+    """Which file goes where; a target of None is a dry run.
+
+    Raises:
+        UsageError: no target or several, or two inputs with one target.
+    """
+    given = [
+        name
+        for name, value in (
+            ("-o", output),
+            ("-O", output_dir),
+            ("--in-place", in_place),
+            ("--dry-run", dry_run),
+        )
+        if value
+    ]
+    if not given:
+        raise UsageError(
+            "nothing says where the result goes", remedy="use -o OUT.onnx, -O DIR, --in-place or --dry-run"
+        )
+    if len(given) > 1 and not dry_run:
+        raise UsageError(f"{' and '.join(given)} contradict each other", remedy="use one of them")
+    if dry_run:
+        return [_Job(source, None) for source in inputs]
+    if in_place:
+        return [_Job(source, Path(source)) for source in inputs]
+    if output is not None:
+        if len(inputs) > 1:
+            raise UsageError(f"-o names one file, and there are {len(inputs)} inputs", remedy="use -O DIR")
+        if Path(output).is_dir():
+            raise UsageError(f"-o {output} is a directory", remedy=f"use -O {output}")
+        return [_Job(inputs[0], Path(output))]
+    assert output_dir is not None
+    targets = [Path(output_dir, Path(source).name) for source in inputs]
+    if len(set(targets)) < len(targets):
+        raise UsageError("two inputs have the same file name", remedy="write them to different directories")
+    try:
+        Path(output_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the directory: {error.strerror}", file=output_dir) from error
+    return [_Job(source, target) for source, target in zip(inputs, targets, strict=True)]
+
+
+def _names(texts: tuple[str, ...] | list[str]) -> list[str]:
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
+
+
+def _run(job: _Job, out: Console, options: dict[str, Any]) -> dict[str, Any]:
+    from rewriter.rewriting import rewrite_file
+
+    done = rewrite_file(job.source, job.target, **options)
+    _print(job, done, out)
+    target = None if job.target is None else str(job.target)
+    return {"input": job.source, "output": target, **done.to_json()}
+
+
+def _print(job: _Job, done: Rewrite, out: Console) -> None:
+    if done.resizes:
+        out.print(_table(done))
+    changes = len(done.changes)
+    count = "nothing to change" if not changes else f"{changes} change{'s' if changes > 1 else ''}"
+    where = "nothing written (dry run)" if job.target is None else f"written to {job.target}"
+    out.print(f"{job.source}: {count}, {where}", markup=False)
+    if done.default_warning is not None:
+        out.print(f"default intent: {done.default_warning}", markup=False)
+    for remark in done.remarks:
+        out.print(f"note: {remark}", markup=False)
+    for note in done.notes[:_NOTES_SHOWN]:
+        out.print(f"note: {note.node or note.graph}: {note.message}", markup=False)
+    if len(done.notes) > _NOTES_SHOWN:
+        out.print(
+            f"note: and {len(done.notes) - _NOTES_SHOWN} more (all are in the JSON report)", markup=False
+        )
+
+
+def _table(done: Rewrite) -> Any:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=None)
+    for title in ("resize", "shape", "samples", "intent", "effect", "shift"):
+        table.add_column(title, overflow="fold")
+    for entry in done.resizes:
+        graph = "" if entry["graph"] == "main" else f"\n{entry['graph']}"
+        shift = entry["max_shift_px"]
+        table.add_row(
+            escape(f"{entry['node']}{graph}"),
+            escape(f"{_shape(entry['input_shape'])}\n→ {_shape(entry['output_shape'])}"),
+            escape(_samples(entry)),
+            f"{entry['intent']}\nfrom {entry['intent_from']}",
+            entry["effect"] or "–",
+            "?" if shift is None else f"{shift:.3g} px" if shift else "–",
+        )
+    return table
+
+
+def _samples(entry: dict[str, Any]) -> str:
+    sides = []
+    for side in ("before", "after"):
+        words = [entry["coordinate_transformation_mode"][side], entry["nearest_mode"][side]]
+        sides.append(" ".join(word for word in words if word))
+    before, after = sides
+    if not after:
+        return f"{entry['mode']} {before}\n→ removed"
+    return f"{entry['mode']} {before}" if before == after else f"{entry['mode']} {before}\n→ {after}"
+
+
+def _shape(shape: list[Any] | None) -> str:
+    return "?" if shape is None else "×".join("?" if length is None else str(length) for length in shape)
+
+
+if __name__ == "__main__":
+    main()
