@@ -39,7 +39,9 @@ class Runner(Protocol):
     precision: str
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
-    source: Path | None
+
+    @property
+    def source(self) -> Path | None: ...
 
     def run(self, inputs: Arrays) -> Arrays:
         """Outputs by name for inputs by name."""
@@ -61,12 +63,12 @@ def open_runner(source: Any, *, engine: str | None = None) -> Runner:
     if isinstance(source, (str, Path)):
         return _open_path(Path(source), engine)
     if hasattr(source, "run") and hasattr(source, "kind"):
-        return source  # type: ignore[no-any-return]
+        return source
     if hasattr(source, "graph") and hasattr(source, "opset_import"):
         from rewriter.verification.runners.onnx import OnnxRunner
 
         return OnnxRunner(source)
-    if hasattr(source, "structured_outputs") or hasattr(source, "signature") and hasattr(source, "owner"):
+    if hasattr(source, "structured_outputs") or (hasattr(source, "signature") and hasattr(source, "owner")):
         from rewriter.verification.runners.saved_model import SavedModelRunner
 
         return SavedModelRunner(source)

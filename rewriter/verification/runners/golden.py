@@ -42,7 +42,7 @@ class GoldenRunner:
         self.cases: dict[str, Arrays] = {}
         self._expected: dict[str, Arrays] = {}
         for key, array in read_npz(path).items():
-            case, _, rest = key.rpartition("/in/") if "/in/" in key else key.rpartition("/out/")
+            case = key.rpartition("/in/" if "/in/" in key else "/out/")[0]
             if not case:
                 continue
             name = key[len(case) :].split("/", 2)[2]
