@@ -50,17 +50,23 @@ class Feature:
                 raise InputError(f"input '{name}' is missing", file=path)
             return np.full([length or 1 for length in self.spec.shape], self.default, self.spec.dtype)
         array = np.asarray(value)
-        if not _is_convertible(array.dtype, self.spec.dtype):
+        if array.dtype.kind not in "fiub":
             raise InputError(
                 f"input '{name}' is {array.dtype}, and the model wants {self.spec.dtype}", file=path
             )
+        if array.ndim == 0 and len(self.spec.shape) == 1:
+            # Core ML has no rank 0: a scalar is declared as a vector of length 1.
+            array = array.reshape(1)
         if not self._fits(array.shape):
             raise InputError(
                 f"input '{name}' has shape {list(array.shape)}, and the model wants {self._wanted()}",
                 file=path,
             )
-        converted = array.astype(self.spec.dtype)
-        if array.dtype.kind in "iub" and not np.array_equal(converted, array):
+        with np.errstate(all="ignore"):
+            converted = array.astype(self.spec.dtype)
+        # Between float types values are rounded; to and from integers they have to survive.
+        rounds = array.dtype.kind == self.spec.dtype.kind == "f"
+        if not rounds and not np.array_equal(converted, array):
             raise InputError(f"input '{name}' has values that {self.spec.dtype} cannot hold", file=path)
         return converted
 
@@ -152,9 +158,3 @@ def _output(feature: Any, shapes: dict[str, Any], path: Path) -> Feature:
         for length in shapes.get(feature.name, ())
     )
     return Feature(TensorSpec(feature.name, shape, _dtype(array)))
-
-
-def _is_convertible(have: np.dtype[Any], want: np.dtype[Any]) -> bool:
-    if have.kind not in "fiub":
-        return False
-    return want.kind == "f" or have.kind in "iub"

@@ -27,7 +27,9 @@ class SimulatedState:
     """
 
     def __init__(self, specs: list[TensorSpec]) -> None:
-        self.cells = {spec.name: StateCell(np.zeros([n or 1 for n in spec.shape], spec.dtype)) for spec in specs}
+        self.cells = {
+            spec.name: StateCell(np.zeros([n or 1 for n in spec.shape], spec.dtype)) for spec in specs
+        }
 
     def read(self, name: str) -> np.ndarray:
         """A copy of a state's current value."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rewriter.coreml.simulator.call import Array, Call
@@ -62,16 +64,23 @@ def l2_norm(call: Call) -> Array:
     return x / np.sqrt(squares + np.float32(call.number("epsilon")))
 
 
-@kernel("local_response_norm")
+def _suspect_channels(operation: Any) -> str | None:
+    if operation.x.rank == 4:
+        return None
+    return "documented for channels on axis 1; axis -3 is assumed, which alone explains coremltools' expected values"
+
+
+@kernel("local_response_norm", suspicion=_suspect_channels)
 def local_response_norm(call: Call) -> Array:
-    """x / (k + alpha / size * sum of squares of the neighbouring channels) ** beta."""
+    """x / (k + alpha / size * sum of squares of the neighbouring channels) ** beta; channels are axis -3."""
     x, size = call.tensor("x"), call.integer("size")
     before = size // 2
-    widths = [(0, 0)] * x.ndim
-    widths[1] = (before, size - 1 - before)
-    squares = np.pad(np.square(x), widths)
-    total = sum(squares[:, shift : shift + x.shape[1]] for shift in range(size))
-    base = np.float32(call.number("k")) + np.float32(call.number("alpha") / size) * total
+    squares = np.moveaxis(np.square(x), -3, 0)
+    padded = np.pad(squares, [(before, size - 1 - before)] + [(0, 0)] * (x.ndim - 1))
+    total = np.zeros_like(squares)
+    for shift in range(size):
+        total += padded[shift : shift + len(squares)]
+    base = np.float32(call.number("k")) + np.float32(call.number("alpha") / size) * np.moveaxis(total, 0, -3)
     return x / base ** np.float32(call.number("beta"))
 
 

@@ -11,7 +11,7 @@ __all__: list[str] = []
 @kernel("read_state")
 def read_state(call: Call) -> Array:
     """The current value; later updates do not change it, because they replace the array."""
-    return call.value("input").value  # type: ignore[no-any-return]
+    return call.value("input").value
 
 
 @kernel("coreml_update_state")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from rewriter.coreml.simulator.call import Array, Call
@@ -124,14 +126,18 @@ def argsort(call: Call) -> Array:
     return _order(call.tensor("x"), call.integer("axis"), ascending=call.flag("ascending"))
 
 
-@kernel("topk")
+def _suspect_unsorted(operation: Any) -> str | None:
+    if "sort" not in operation.inputs or operation.sort.val:
+        return None
+    return "the order of the elements is not documented where sort is false; sorted order is assumed"
+
+
+@kernel("topk", suspicion=_suspect_unsorted)
 def topk(call: Call) -> tuple[Array, ...]:
-    """The k largest (or smallest) elements along an axis in order, and their indices."""
+    """The k largest (or smallest) elements along an axis in order, and their indices if asked for."""
     x, axis = call.tensor("x"), call.integer("axis")
     order = _order(x, axis, ascending=call.flag("ascending"))
     order = np.take(order, np.arange(call.integer("k")), axis)
-    if call.has("sort") and not call.flag("sort"):
-        order = np.sort(order, axis)
     values = np.take_along_axis(x, order, axis)
     if call.has("return_indices") and not call.flag("return_indices"):
         return (values,)
