@@ -113,8 +113,9 @@ def _trace_saved_model(saved: SavedModel, shapes: Shapes | None) -> _Traced:
     inputs, outputs = _tensor_names(function)
     by_argument = [tensor.name for tensor in function.inputs if tensor.dtype != tf.resource]
     wanted_inputs = [name.split(":")[0] for name in by_argument]
-    structured = {tensor.name: name for name, tensor in function.structured_outputs.items()}
-    wanted_outputs = [structured.get(name, name.split(":")[0]) for name in outputs]
+    # A signature returns a dict, whose tensors lie in the order of the sorted keys.
+    keys = sorted(function.structured_outputs)
+    wanted_outputs = keys if len(keys) == len(outputs) else outputs
     # A signature's placeholders are called "<signature>_<argument>"; the arguments come in sorted order.
     if len(wanted_inputs) == len(specs):
         wanted_inputs = _argument_names(wanted_inputs, specs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ from typing import Any
 
 import onnx
 
-__all__ = ["MODEL_KEY", "NODE_KEY", "Provenance", "attach"]
+__all__ = ["MODEL_KEY", "NODE_KEY", "Provenance", "attach", "marked"]
 
 NODE_KEY = "rewriter.source"
 MODEL_KEY = "rewriter.sources"
+_MARK = "/rewriter.source."
 _FIRST_IR_WITH_NODE_METADATA = 10
 
 
@@ -22,7 +24,7 @@ class Provenance:
 
     Attributes:
         op: op type, e.g. ``ResizeBilinear``.
-        name: its name in the TensorFlow graph, and of the ONNX node that carries it.
+        name: its name in the TensorFlow graph.
         align_corners, half_pixel_centers: its flags.
         size: output height and width; None where they are computed at run time.
     """
@@ -45,14 +47,29 @@ class Provenance:
         }
 
 
+def marked(name: str, index: int) -> str:
+    """The name under which `attach` recognises the node of record number `index`.
+
+    tf2onnx puts the function's name in front of whatever lies in a branch or loop body, so that only the end of a
+    name can be relied on.
+    """
+    return f"{name}{_MARK}{index}"
+
+
 def attach(model: onnx.ModelProto, found: Sequence[Provenance]) -> None:
-    """Write each record on the node of its name, in the main graph or a subgraph, and all on the model."""
-    records = {record.name: record for record in found}
+    """Write each record on its `marked` node, in the main graph or a subgraph, and all of them on the model.
+
+    The nodes get their ops' names back; where branches repeat a name, the later ones get a number.
+    """
+    nodes = _nodes(model.graph)
+    carriers = [node for node in nodes if node.op_type == "Resize" and _MARK in node.name]
+    taken = {node.name for node in nodes}
     carried: dict[str, Any] = {}
-    for node in _nodes(model.graph):
-        if node.op_type != "Resize" or node.name not in records:
-            continue
-        carried[node.name] = records[node.name].to_json()
+    for node in carriers:
+        record = found[int(node.name.rpartition(_MARK)[2])]
+        node.name = _free(record.name, taken)
+        taken.add(node.name)
+        carried[node.name] = record.to_json()
         entry = node.metadata_props.add()
         entry.key, entry.value = NODE_KEY, json.dumps(carried[node.name])
     if not carried:
@@ -60,6 +77,11 @@ def attach(model: onnx.ModelProto, found: Sequence[Provenance]) -> None:
     model.ir_version = max(model.ir_version, _FIRST_IR_WITH_NODE_METADATA)
     entry = model.metadata_props.add()
     entry.key, entry.value = MODEL_KEY, json.dumps(carried)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    numbered = (f"{name}_{number}" for number in itertools.count(1))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rewriter.resampling.tensorflow import TF_RESIZES, onnx_attributes
-from rewriter.tensorflow.provenance import Provenance
+from rewriter.tensorflow.provenance import Provenance, marked
 
 __all__ = ["ResizeHandler"]
 
@@ -61,7 +61,7 @@ class ResizeHandler:
             "Resize",
             [nchw, empty, empty, sizes],
             attr=attributes,
-            name=name,
+            name=marked(name, len(self.found) - 1),
             outputs=[utils.make_name(f"{name}/resized")],  # the op's own output name goes to the Transpose
         )
         if shapes[0] is not None and len(shapes[0]) == 4:
