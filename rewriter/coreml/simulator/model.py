@@ -48,6 +48,7 @@ class SimulatedModel:
     Attributes:
         simulated: always True; what reports say of results that no Core ML runtime computed.
         precision: ``"as_saved"`` or ``"float32"``.
+        compute_precision: ``"float16"`` where any operator's result is rounded to it, else ``"float32"``.
         path: the package.
         function: name of the function that runs.
         unproven: one sentence for each operator whose behaviour Apple does not document; empty when every result
@@ -67,6 +68,7 @@ class SimulatedModel:
         self.unproven = _unproven(operations)
         self.states = read_states(body)
         self._inputs, self._outputs = read_features(saved.spec, body, self.function, saved.path)
+        self.compute_precision = "float16" if precision == "as_saved" and _rounds(operations) else "float32"
         self._names = _variable_names(operations)
         self._interpreter = Interpreter(body, widen=precision == "float32", file=str(saved.path))
 
@@ -166,3 +168,13 @@ def _unproven(operations: list[Any]) -> list[str]:
 
 def _variable_names(operations: list[Any]) -> frozenset[str]:
     return frozenset(var.name for operation in operations for var in operation.outputs)
+
+
+def _rounds(operations: Iterable[Any]) -> bool:
+    """Whether any operator but a constant gives float16 tensors."""
+    return any(
+        output.is_tensor_or_scalar_of(dtype="fp16")
+        for operation in operations
+        if operation.op_type != "const"
+        for output in operation.outputs
+    )

@@ -43,7 +43,7 @@ class SimulatorRunner:
         self.source = path
         self.name = f"coreml:{path.name}"
         self._model = load(path)
-        self.precision = str(self._model.precision)
+        self.precision = self._model.compute_precision
         self.inputs = list(self._model.inputs)
         self.outputs = list(self._model.outputs)
 
