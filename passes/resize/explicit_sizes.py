@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from onnx_graphsurgeon import Node, Tensor, Variable
 
-from passes.base import Log, Pass, PassContext, PassResult
+from passes.base import Effect, Log, Pass, PassContext, PassResult
 from passes.editing import Names, set_inputs
 from passes.resize.proof import same
 from rewriter.errors import UnsupportedError
@@ -127,36 +127,35 @@ def _proof(resize: ResizeNode, spelling: OnnxResize, lengths: dict[int, int | No
 
 
 def _apply(resize: ResizeNode, plan: _Plan, names: Names, log: Log) -> None:
-    node = resize.node
+    node, base = resize.node, resize.node.outputs[0].name
     proof: dict[str, Any] = {"certificate": plan.certificate} if plan.certificate else {"max_shift_px": 0.0}
-    effect: Any = "respelling" if plan.certificate else "correction"
-    known = {axis: length for axis, length in plan.lengths.items() if length is not None}
-    partial = len(known) < len(plan.lengths)
-    axes_before = node.attrs.get("axes")
+    effect: Effect = "respelling" if plan.certificate else "correction"
+    old_axes, lengths = node.attrs.get("axes"), plan.lengths
     roi = resize.input("roi") if resize.coordinate_transformation_mode == "tf_crop_and_resize" else None
-    if partial and resize.opset >= _AXES_SINCE and roi is None:
-        node.attrs["axes"] = list(known)
-        log.change(
-            resize.graph_path, resize.name, "axes", axes_before, list(known), plan.why, effect, **proof
-        )
-        sizes: Tensor = names.constant(f"{node.outputs[0].name}_sizes", list(known.values()), np.int64)
-    elif partial:
-        sizes = _sizes_in_graph(resize, plan.lengths, names)
+    if None in lengths.values() and resize.opset >= _AXES_SINCE and roi is None:
+        lengths = _resized_only(resize, plan)
+        node.attrs["axes"] = list(lengths)
+        log.change(resize.graph_path, resize.name, "axes", old_axes, list(lengths), plan.why, effect, **proof)
+    if None in lengths.values():
+        sizes = _sizes_in_graph(resize, lengths, names)
     else:
-        sizes = names.constant(f"{node.outputs[0].name}_sizes", list(known.values()), np.int64)
-    new = [
-        plan.lengths[axis]
-        for axis in (node.attrs["axes"] if "axes" in node.attrs and partial else plan.lengths)
-    ]
+        sizes = names.constant(f"{base}_sizes", list(lengths.values()), np.int64)
     scales = None
-    kept_roi = roi
     if resize.opset < _OPTIONAL_SCALES_SINCE:
         # roi and scales are not optional yet; empty tensors mean that they are not used.
-        empty = names.constant(f"{node.outputs[0].name}_unused", [], np.float32)
-        scales, kept_roi = empty, resize.input("roi") or empty
-    set_inputs(node, [node.inputs[0], kept_roi, scales, sizes])
+        scales = names.constant(f"{base}_unused", [], np.float32)
+        roi = resize.input("roi") or scales
+    set_inputs(node, [node.inputs[0], roi, scales, sizes])
+    new = list(lengths.values())
     log.change(resize.graph_path, resize.name, "sizes", None, new, plan.why, effect, **proof)
     log.change(resize.graph_path, resize.name, "scales", plan.scales, None, plan.why, effect, **proof)
+
+
+def _resized_only(resize: ResizeNode, plan: _Plan) -> dict[int, int | None]:
+    """The axes whose length is known, without those that are merely copied if any other is left."""
+    known = {axis: length for axis, length in plan.lengths.items() if length is not None}
+    scales = dict(zip(plan.lengths, plan.scales, strict=True))
+    return {axis: length for axis, length in known.items() if scales[axis] != 1} or dict(known)
 
 
 def _sizes_in_graph(resize: ResizeNode, lengths: dict[int, int | None], names: Names) -> Tensor:

@@ -204,7 +204,7 @@ class Model:
         return external_locations(self._proto)
 
     def save(self, path: str | Path, *, check: Callable[[Path], None] | None = None) -> None:
-        """Write the model atomically; external data stays where it is, or is linked or copied beside `path`.
+        """Write the model atomically; external data stays where it is, or is copied beside `path`.
 
         Args:
             path: the target.

@@ -118,10 +118,10 @@ def _carry(location: str, origin: Path | None, directory: Path, target: Path, ma
             remedy="choose another output directory",
         )
     copy.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, copy)
-    except OSError:
-        shutil.copy2(source, copy)
+    # Not a hard link: onnx's checker takes a data file with several links for an attack.
+    with temporary_beside(copy) as temporary:
+        shutil.copyfile(source, temporary)
+    shutil.copystat(source, copy)
     made.append(copy)
 
 
