@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from rewriter.coreml.lowering.names import NameTable
 from rewriter.coreml.lowering.values import constant_var, static_shape
-from rewriter.errors import UnsupportedError
+from rewriter.errors import InputError, UnsupportedError
 
 __all__ = ["Environment"]
 
@@ -63,9 +63,21 @@ class Environment:
     def constant(self, name: str) -> np.ndarray | None:
         """The constant value of `name`, or None where it depends on an input of the model."""
         if name not in self._constants and name in self._initializers:
-            base = "" if self._directory is None else str(self._directory)
-            self._constants[name] = numpy_helper.to_array(self._initializers[name], base)
+            self._constants[name] = self._decoded(self._initializers[name])
         return self._constants.get(name)
+
+    def _decoded(self, tensor: onnx.TensorProto) -> np.ndarray:
+        external = tensor.data_location == onnx.TensorProto.EXTERNAL
+        if external and self._directory is None:
+            raise InputError(
+                f"the weights of '{tensor.name}' lie in another file",
+                remedy="pass the directory of the model",
+            )
+        try:
+            return numpy_helper.to_array(tensor, "" if self._directory is None else str(self._directory))
+        except (OSError, ValueError, onnx.checker.ValidationError) as error:
+            cause = str(error).splitlines()[0]
+            raise InputError(f"the weights of '{tensor.name}' cannot be read: {cause}") from error
 
     def is_constant(self, name: str) -> bool:
         """Whether `name` is constant; decodes nothing."""

@@ -17,6 +17,7 @@ __all__ = [
     "broadcast_to",
     "cast",
     "chain",
+    "mil_name",
     "numpy_type",
     "one",
     "reshape",
@@ -26,6 +27,11 @@ __all__ = [
 
 _MIL_NAMES = {types.fp32: "fp32", types.fp16: "fp16", types.int32: "int32", types.bool: "bool"}
 _NUMPY_TYPES = {types.fp32: np.float32, types.fp16: np.float16, types.int32: np.int32, types.bool: np.bool_}
+
+
+def mil_name(var: Var) -> str:
+    """The name that MIL's cast gives to a variable's element type."""
+    return _MIL_NAMES[var.dtype]
 
 
 def numpy_type(var: Var) -> type[np.generic]:
@@ -45,7 +51,7 @@ def one(like: Var) -> np.generic:
 
 def cast(var: Var, dtype: str) -> Var:
     """`var` as ``fp32``, ``fp16``, ``int32`` or ``bool``; nothing where it is that already."""
-    if _MIL_NAMES[var.dtype] == dtype:
+    if mil_name(var) == dtype:
         return var
     if dtype == "bool":
         return mb.not_equal(x=var, y=scalar(0, var))

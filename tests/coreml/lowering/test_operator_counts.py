@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import models
 from rewriter.coreml.lowering import LoweredModel, lower
 from rewriter.coreml.lowering.quiet import quiet_coremltools
 from rewriter.coreml.package import count_operators
@@ -40,13 +41,9 @@ def lowered_network(network: Any, precision: str) -> LoweredModel:
     return lower(convert(network), precision=precision)
 
 
-@pytest.mark.parametrize(
-    "name", ["segmenter", "segmenter_upsampling2d", "odd_sizes", "mobilenetv2_unet", "deeplabv3plus"]
-)
+@pytest.mark.parametrize("name", list(models.REGISTRY))
 def test_no_more_operators_than_the_tensorflow_converter(name: str) -> None:
     pytest.importorskip("tensorflow")
-    import models
-
     network = models.build(name)
     for precision in ("float32", "float16"):
         ours = lowered_network(network, precision).operator_counts
@@ -56,7 +53,6 @@ def test_no_more_operators_than_the_tensorflow_converter(name: str) -> None:
 
 def test_the_network_computes_the_same(run_lowered: Any) -> None:
     pytest.importorskip("tensorflow")
-    import models
     from rewriter.tensorflow.convert import convert
 
     network = models.build("deeplabv3plus")

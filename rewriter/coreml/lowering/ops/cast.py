@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import Var
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
-from rewriter.coreml.lowering.mil import cast
+from rewriter.coreml.lowering.mil import cast, mil_name
 from rewriter.coreml.lowering.node import Node
 from rewriter.coreml.lowering.registry import lowering
 from rewriter.coreml.lowering.values import element_type_name
@@ -24,7 +24,19 @@ _MIL_NAMES = {
 
 @lowering("Cast")
 def cast_to(node: Node) -> Var:
-    wanted = int(node.attributes["to"])
+    return _converted(node, int(node.attributes["to"]))
+
+
+@lowering("CastLike")
+def cast_like(node: Node) -> Var:
+    constant = node.constant(1)
+    if constant is not None:
+        return _converted(node, int(helper.np_dtype_to_tensor_dtype(constant.dtype)))
+    # ONNX's float16 and float64 are float32 in the program: only its own types can be told apart.
+    return cast(node.var(), mil_name(node.var(1)))
+
+
+def _converted(node: Node, wanted: int) -> Var:
     if wanted == TensorProto.FLOAT16:
         # The values are rounded as ONNX asks, and then go on in the program's own precision.
         return mb.cast(x=mb.cast(x=node.var(), dtype="fp16"), dtype="fp32")

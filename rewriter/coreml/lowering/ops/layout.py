@@ -94,6 +94,15 @@ def constant_of_shape(node: Node) -> np.ndarray:
     return np.full(shape, value.reshape(-1)[0], dtype=value.dtype)
 
 
+@lowering("Range")
+def number_range(node: Node) -> np.ndarray:
+    start, limit, step = (
+        node.need_constant(index, name).reshape(-1)[0]
+        for index, name in enumerate(("start", "limit", "step"))
+    )
+    return np.arange(start, limit, step, dtype=start.dtype)
+
+
 @lowering("DepthToSpace")
 def depth_to_space(node: Node) -> Var:
     block, mode = int(node.attributes["blocksize"]), node.attr("mode", "DCR")
