@@ -115,15 +115,16 @@ def _proof(resize: ResizeNode, spelling: OnnxResize, lengths: dict[int, int | No
             "arithmetic": "float32",
             "reason": "each scale is the float32 quotient of the lengths, which runtimes compute from sizes",
         }
+    ratios = ", ".join(f"{scale:g}" for scale in resize.scales)
+    kept = f"{ratios} take part in the sampling and are not output length / input length"
+    if resize.mode == "nearest" and resize.coordinate_transformation_mode != "align_corners":
+        # Equal in exact arithmetic is not enough: float32 decides ties of i / scale in another way than i * n / m.
+        return kept
     shape = [1 if isinstance(n, str) or n is None else n for n in resize.input_shape]
     after = [lengths.get(axis) or n for axis, n in enumerate(shape)]
     axes = spelling.named_axes(len(shape))
     sized = replace(spelling, scales=None, sizes=tuple(after[axis] for axis in axes))
-    certificate = same(spelling.semantics(shape, after), sized.semantics(shape, after))
-    if certificate is not None:
-        return certificate
-    ratios = [f"{resize.scales[i]:g}" for i in range(len(axes))]
-    return f"{', '.join(ratios)} take part in the sampling and are not output length / input length"
+    return same(spelling.semantics(shape, after), sized.semantics(shape, after)) or kept
 
 
 def _apply(resize: ResizeNode, plan: _Plan, names: Names, log: Log) -> None:

@@ -42,13 +42,13 @@ class UpgradeResize(Pass):
         outdated = [resize for resize in resizes if resize.opset < _MODERN]
         if not legacy and not outdated:
             return log.result()
-        plans = [(resize, _plan(resize)) for resize in legacy]
+        plans = [_plan(resize) for resize in legacy]
         target = _target(model, legacy, outdated, log)
         names = Names(model)
         if target is not None:
             raise_opset(model, target, names, log)
-        for resize, rounding in plans:
-            _convert(resize, rounding, names, log)
+        for plan in plans:
+            _convert(plan, names, log)
         return log.result()
 
 
@@ -80,18 +80,29 @@ def _target(model: Model, legacy: list[ResizeNode], outdated: list[ResizeNode], 
 
 
 @dataclass(frozen=True)
-class _Rounding:
-    """How a legacy node is written: one nearest_mode, or floor for the axes that grow and ceil for the rest."""
+class _Plan:
+    """How a legacy node is written, decided before anything is edited.
 
+    Attributes:
+        resize: the node.
+        definition: operator and version, e.g. ``Upsample-9``.
+        scales: its scales input; None where they are an attribute.
+        nearest_mode: the rounding.
+        split: where one rounding does not do: scales of the axes that grow (floor), and of those that shrink (ceil).
+    """
+
+    resize: ResizeNode
+    definition: str
+    scales: Tensor | None
     nearest_mode: str
     split: tuple[list[float], list[float]] | None = None
 
 
-def _plan(resize: ResizeNode) -> _Rounding:
-    """Decide on the rounding before anything is edited.
+def _plan(resize: ResizeNode) -> _Plan:
+    """Decide how to write a node.
 
     Raises:
-        UnsupportedError: the scales of a nearest resize are computed, so its rounding is not known.
+        UnsupportedError: no scales, or the scales of a nearest resize are computed, so its rounding is not known.
     """
     if resize.is_parametric:
         raise UnsupportedError(
@@ -99,19 +110,27 @@ def _plan(resize: ResizeNode) -> _Rounding:
             node=resize.name,
             remedy="use --skip upgrade-resize",
         )
+    tensor = resize.input("scales")
+    if tensor is None and not isinstance(resize.node.attrs.get("scales"), list):
+        raise UnsupportedError(f"{resize.op} without scales", node=resize.name)
+    since = resize.opset if resize.opset < 9 or resize.op == "Resize" else 9
+    nearest_mode, split = _rounding(resize)
+    return _Plan(resize, f"{resize.op}-{since}", tensor, nearest_mode, split)
+
+
+def _rounding(resize: ResizeNode) -> tuple[str, tuple[list[float], list[float]] | None]:
     if resize.mode != "nearest":
-        return _Rounding("floor")
+        return "floor", None
     scales = resize.scales
     if scales is None:
-        return _Rounding(_rounding_from_shapes(resize))
-    growing = [scale for scale in scales if scale > 1]
+        return _rounding_from_shapes(resize), None
     shrinking = [scale for scale in scales if scale < 1]
-    # i / scale is a whole number there: floor and ceiling are the same.
+    # Where 1 / scale is whole, i / scale is too: floor and ceiling are the same.
     if all((1 / np.float64(scale)).is_integer() for scale in shrinking):
-        return _Rounding("floor")
-    if not growing:
-        return _Rounding("ceil")
-    return _Rounding("floor", ([max(s, 1.0) for s in scales], [min(s, 1.0) for s in scales]))
+        return "floor", None
+    if all(scale <= 1 for scale in scales):
+        return "ceil", None
+    return "floor", ([max(scale, 1.0) for scale in scales], [min(scale, 1.0) for scale in scales])
 
 
 def _rounding_from_shapes(resize: ResizeNode) -> str:
@@ -131,51 +150,33 @@ def _rounding_from_shapes(resize: ResizeNode) -> str:
     )
 
 
-def _convert(resize: ResizeNode, rounding: _Rounding, names: Names, log: Log) -> None:
-    node = resize.node
-    old_op, old_opset = node.op, resize.opset
-    scales = _scales_input(resize, names)
-    if rounding.split is not None:
-        scales = _split_off_shrinking(resize, rounding.split, names, log)
+def _convert(plan: _Plan, names: Names, log: Log) -> None:
+    resize, node = plan.resize, plan.resize.node
+    old_op, path = node.op, plan.resize.graph_path
+    scales = plan.scales
+    if scales is None:
+        scales = names.constant(f"{node.outputs[0].name}_scales", node.attrs["scales"], np.float32)
+    if plan.split is not None:
+        scales = _split_off_shrinking(resize, plan.split, names, log)
     node.op = "Resize"
-    drop_attributes(node, "scales", "width_scale", "height_scale")
-    _set_words(node, resize.mode, rounding.nearest_mode)
-    _set_resize_inputs(node, resize.scope.opset, scales, names)
-    certificate = by_definition(f"{old_op}-{old_opset} samples asymmetric, nearest {rounding.nearest_mode}")
-    why = f"{old_op} samples asymmetric; written as Resize it says so"
-    for attribute, old, new in (
+    drop_attributes(node, "scales")
+    _set_words(node, resize.mode, plan.nearest_mode)
+    _set_resize_inputs(node, resize.opset, scales, names)
+    proof = by_definition(f"{plan.definition} samples asymmetric, and nearest takes the {plan.nearest_mode}")
+    why = f"what {plan.definition} does, in the words of Resize"
+    for name, old, new in (
         ("op_type", old_op, "Resize"),
         ("coordinate_transformation_mode", None, "asymmetric"),
-        ("nearest_mode", None, rounding.nearest_mode),
+        ("nearest_mode", None, plan.nearest_mode),
     ):
         if old != new:
-            log.change(
-                resize.graph_path,
-                resize.name,
-                attribute,
-                old,
-                new,
-                why,
-                "respelling",
-                certificate=certificate,
-            )
+            log.change(path, resize.name, name, old, new, why, "respelling", certificate=proof)
 
 
 def _set_words(node: Node, mode: str, nearest_mode: str) -> None:
     node.attrs["mode"] = mode
     node.attrs["coordinate_transformation_mode"] = "asymmetric"
     node.attrs["nearest_mode"] = nearest_mode
-
-
-def _scales_input(resize: ResizeNode, names: Names) -> Tensor:
-    if "scales" in resize.node.attrs:
-        return names.constant(
-            f"{resize.node.outputs[0].name}_scales", resize.node.attrs["scales"], np.float32
-        )
-    tensor = resize.input("scales")
-    if tensor is None:
-        raise UnsupportedError(f"{resize.op} without scales", node=resize.name)
-    return tensor
 
 
 def _set_resize_inputs(node: Node, opset: int, scales: Tensor, names: Names) -> None:
@@ -191,7 +192,7 @@ def _split_off_shrinking(
     growing, shrinking = split
     node, graph = resize.node, resize.scope.graph
     result = node.outputs[0]
-    between = Variable(names.fresh(f"{result.name}_enlarged"), dtype=result.dtype)
+    between = Variable(names.fresh(f"{result.name}_enlarged"), result.dtype, _enlarged_shape(resize, growing))
     node.outputs = [between]
     second = Node("Resize", names.fresh(f"{resize.name}_shrink"), inputs=[between], outputs=[result])
     _set_words(second, "nearest", "ceil")
@@ -212,3 +213,15 @@ def _split_off_shrinking(
         ),
     )
     return names.constant(f"{result.name}_enlarging_scales", growing, np.float32)
+
+
+def _enlarged_shape(resize: ResizeNode, scales: list[float]) -> list[int | str | None] | None:
+    before, after = resize.input_shape, resize.declared_output_shape
+    if before is None:
+        return None
+    lengths: list[int | str | None] = []
+    for axis, (length, scale) in enumerate(zip(before, scales, strict=True)):
+        declared = after[axis] if after is not None and scale > 1 else None
+        computed = int(np.float32(length) * np.float32(scale)) if isinstance(length, int) else None
+        lengths.append(length if scale == 1 else declared if isinstance(declared, int) else computed)
+    return lengths
