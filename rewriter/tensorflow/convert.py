@@ -78,8 +78,19 @@ def _trace_keras(model: Any, shapes: Shapes | None) -> _Traced:
     import keras
     import tensorflow as tf
 
+    if not isinstance(model, keras.Model):
+        raise UsageError(
+            f"cannot convert {type(model).__name__}",
+            remedy="give a Keras model, a .keras or .h5 file or a SavedModel",
+        )
+    if not getattr(model, "inputs", None):
+        raise UsageError(
+            f"the network '{model.name}' does not say which inputs it takes",
+            remedy="make it a functional model, or write a SavedModel with model.export and convert that",
+        )
     names = [tensor.name for tensor in model.inputs]
-    _check_names(names, shapes)
+    specs = {name: tuple(tensor.shape) for name, tensor in zip(names, model.inputs, strict=True)}
+    _check_shapes(specs, shapes)
     signature = [
         tf.TensorSpec((shapes or {}).get(tensor.name, tensor.shape), tensor.dtype, name=_scoped(tensor.name))
         for tensor in model.inputs
@@ -102,7 +113,8 @@ def _trace_saved_model(saved: SavedModel, shapes: Shapes | None) -> _Traced:
 
     function = saved.function
     specs: dict[str, Any] = function.structured_input_signature[1]
-    _check_names(list(specs), shapes)
+    declared = {name: None if spec.shape.rank is None else tuple(spec.shape) for name, spec in specs.items()}
+    _check_shapes(declared, shapes)
     if shapes:
         pinned = {
             name: tf.TensorSpec(shapes.get(name, spec.shape), spec.dtype, name=name)
@@ -149,11 +161,14 @@ def _renaming(
 
 def _through_tf2onnx(traced: _Traced, opset: int) -> onnx.ModelProto:
     import tensorflow as tf
-    from tf2onnx import tf_loader
+    from tf2onnx import tf_loader, utils
     from tf2onnx.convert import _convert_common
 
     from rewriter.tensorflow.resize_handler import ResizeHandler
 
+    utils.INTERNAL_NAME = (
+        1  # numbers in generated names start anew, so that the same network gives the same file
+    )
     with tf.device("/cpu:0"):
         frozen = tf_loader.from_function(traced.function, traced.input_names, traced.output_names)
         restore_layer_scopes(frozen, traced.layers)
@@ -207,10 +222,22 @@ def _refuse_leftovers(model: onnx.ModelProto) -> None:
         raise UnsupportedError(f"ONNX has no operator for {listed}", node=unknown[0].name)
 
 
-def _check_names(names: list[str], shapes: Shapes | None) -> None:
-    for name in shapes or {}:
-        if name not in names:
-            raise UsageError(f"the network has no input '{name}'", remedy=f"its inputs: {', '.join(names)}")
+def _check_shapes(inputs: Mapping[str, Sequence[int | None] | None], shapes: Shapes | None) -> None:
+    """Whether each of `shapes` pins what its input leaves open, and nothing else."""
+    for name, shape in (shapes or {}).items():
+        if name not in inputs:
+            raise UsageError(f"the network has no input '{name}'", remedy=f"its inputs: {', '.join(inputs)}")
+        declared = inputs[name]
+        if declared is None:  # of any rank
+            continue
+        fits = len(shape) == len(declared) and all(
+            known is None or known == length for known, length in zip(declared, shape, strict=True)
+        )
+        if not fits:
+            written = ",".join("?" if length is None else str(length) for length in declared)
+            raise UsageError(
+                f"input '{name}' cannot have shape {','.join(map(str, shape))}", remedy=f"it is {written}"
+            )
 
 
 def _scoped(name: str) -> str:

@@ -90,14 +90,24 @@ class ResizeHandler:
 
 
 def _provenance(node: Any) -> Provenance:
-    size = node.inputs[1].get_tensor_value() if node.inputs[1].is_const() else None
     return Provenance(
         op=node.type,
         name=node.name,
         align_corners=_flag(node, "align_corners"),
         half_pixel_centers=_flag(node, "half_pixel_centers"),
-        size=None if size is None else (int(size[0]), int(size[1])),
+        size=_constant_size(node),
     )
+
+
+def _constant_size(node: Any) -> tuple[int, int] | None:
+    """Output height and width where they are written down, or follow from shapes that are known."""
+    if node.inputs[1].is_const():
+        height, width = node.inputs[1].get_tensor_value()
+        return int(height), int(width)
+    inferred = node.output_shapes[0]
+    if inferred is None or len(inferred) != 4 or min(inferred[1:3]) < 1:  # unknown lengths are -1
+        return None
+    return int(inferred[1]), int(inferred[2])
 
 
 def _flag(node: Any, name: str) -> bool:
