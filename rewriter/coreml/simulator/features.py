@@ -21,6 +21,9 @@ _ARRAY_TYPES = {
     "INT8": np.int8,
 }
 
+# What a classifier gives beside tensors: the label, and probabilities by label.
+_LABEL_TYPES = ("stringType", "int64Type", "dictionaryType")
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -70,8 +73,10 @@ class Feature:
             raise InputError(f"input '{name}' has values that {self.spec.dtype} cannot hold", file=path)
         return converted
 
-    def presented(self, value: Any) -> np.ndarray:
-        """An output in the element type that the description declares."""
+    def presented(self, value: Any) -> Any:
+        """An output in the element type that the description declares; labels and dictionaries as they are."""
+        if self.spec.dtype == object:
+            return value
         array = np.asarray(value)
         return array.astype(self.spec.dtype, copy=False)
 
@@ -112,10 +117,15 @@ def read_features(
     for candidate in description.functions:
         if candidate.name == function_name:
             description = candidate
+
+    def output(feature: Any) -> Feature:
+        if feature.type.WhichOneof("Type") in _LABEL_TYPES:
+            return Feature(TensorSpec(feature.name, (), np.dtype(object)))
+        return _output(feature, shapes, path)
+
     shapes = {var.name: var.shape for var in function.outputs if hasattr(var, "shape")}
     inputs = [_input(feature, path) for feature in description.input]
-    outputs = [_output(feature, shapes, path) for feature in description.output]
-    return inputs, outputs
+    return inputs, [output(feature) for feature in description.output]
 
 
 def _array_type(feature: Any, path: Path) -> Any:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from rewriter.coreml.simulator.features import read_features
 from rewriter.coreml.simulator.interpreter import Interpreter, all_operations
 from rewriter.coreml.simulator.reading import SavedProgram, read_program
@@ -88,7 +86,7 @@ class SimulatedModel:
         state: SimulatedState | None = None,
         *,
         trace: Literal["all"] | Iterable[str] = (),
-    ) -> dict[str, np.ndarray]:
+    ) -> dict[str, Any]:
         """Run the program.
 
         Args:
@@ -97,7 +95,8 @@ class SimulatedModel:
             trace: names of intermediate tensors to return too, or ``"all"``.
 
         Returns:
-            The outputs by name, and the traced tensors.
+            The outputs by name, and the traced tensors. Arrays, except that a classifier gives its label as str or
+            int and its probabilities as a dictionary, as coremltools does.
 
         Raises:
             InputError: an input is missing, unknown, or of the wrong shape or type.

@@ -61,7 +61,10 @@ def read_program(path: str | Path) -> SavedProgram:
             raise UnsupportedError(f"coremltools cannot read the program: {error}", file=package) from error
         except Exception as error:
             # The loader raises whatever its parts raise: KeyError, RuntimeError of the weight reader, AssertionError.
-            raise InputError(f"the program or its weights are damaged: {error}", file=package) from error
+            raise InputError(
+                f"coremltools cannot read the program or its weights, which may be damaged: {error}",
+                file=package,
+            ) from error
     return SavedProgram(package, spec, program)
 
 

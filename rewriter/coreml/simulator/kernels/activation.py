@@ -139,9 +139,11 @@ def apply_activation(name: str, x: Array) -> Array:
 
 
 _RECURRENT: dict[str, Callable[[Array], Array]] = {
+    "hard_sigmoid": lambda x: np.clip(np.float32(0.2) * x + np.float32(0.5), 0, 1),
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0),
-    "scaled_tanh": lambda x: np.float32(1.7159) * np.tanh(np.float32(2 / 3) * x),
+    # Its parameters cannot be set here; coremltools' own expected values take both as 1.
+    "scaled_tanh": np.tanh,
     "sigmoid": sigmoid_of,
     "sigmoid_hard": lambda x: np.clip(np.float32(0.2) * x + np.float32(0.5), 0, 1),
     "tanh": np.tanh,

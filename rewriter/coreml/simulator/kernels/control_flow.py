@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from rewriter.coreml.simulator.call import Call
 from rewriter.coreml.simulator.registry import kernel
+from rewriter.errors import UnsupportedError
 
 __all__: list[str] = []
 
@@ -27,3 +29,55 @@ def while_loop(call: Call) -> tuple[Any, ...]:
     while bool(np.asarray(call.run_block(condition, variables)[0]).item()):
         variables = call.run_block(body, variables)
     return tuple(variables)
+
+
+@kernel("make_list")
+def make_list(call: Call) -> list[Any]:
+    """A list of tensors that are not written yet."""
+    return [None] * (call.integer("init_length") if call.has("init_length") else 0)
+
+
+@kernel("list_length")
+def list_length(call: Call) -> Any:
+    return np.array(len(call.value("ls")), np.int32)
+
+
+@kernel("list_write")
+def list_write(call: Call) -> list[Any]:
+    """A copy of the list with one element replaced; the list grows where it has to."""
+    return _written(call.value("ls"), [call.integer("index")], [call.stored("value")])
+
+
+@kernel("list_scatter")
+def list_scatter(call: Call) -> list[Any]:
+    """A copy of the list with some elements replaced."""
+    return _written(call.value("ls"), call.integers("indices"), call.stored("value"))
+
+
+@kernel("list_read")
+def list_read(call: Call) -> Any:
+    """One element; one that was never written is all zeros, like its neighbours in shape."""
+    return _element(call.value("ls"), call.integer("index"))
+
+
+@kernel("list_gather")
+def list_gather(call: Call) -> Any:
+    """Some elements, stacked."""
+    return np.stack([_element(call.value("ls"), index) for index in call.integers("indices")])
+
+
+def _written(items: list[Any], indices: Iterable[int], values: Iterable[Any]) -> list[Any]:
+    result = list(items)
+    for index, value in zip(indices, values, strict=True):
+        result.extend([None] * (index + 1 - len(result)))
+        result[index] = value
+    return result
+
+
+def _element(items: list[Any], index: int) -> Any:
+    if items[index] is not None:
+        return items[index]
+    example = next((item for item in items if item is not None), None)
+    if example is None:
+        raise UnsupportedError("a list is read that nothing was written to")
+    return np.zeros_like(example)

@@ -11,6 +11,7 @@ import numpy as np
 from rewriter.coreml.simulator.call import Array, Call
 from rewriter.coreml.simulator.kernels.windows import Window, read_windows
 from rewriter.coreml.simulator.registry import kernel
+from rewriter.errors import UnsupportedError
 
 __all__: list[str] = []
 
@@ -32,6 +33,21 @@ def conv(call: Call) -> Array:
     if bias is not None:
         result += bias.reshape(-1, *[1] * len(windows))
     return result
+
+
+@kernel("conv_quantized")
+def conv_quantized(call: Call) -> Array:
+    """conv whose uint8 weights stand for weight * scale + bias."""
+    x, groups = call.tensor("x"), call.integer("groups")
+    scale, shift = call.tensor("quant_scale"), call.tensor("quant_bias")
+    if call.text("quantization_type") != "linear":
+        raise UnsupportedError(f"quantization_type {call.text('quantization_type')} is not evaluated")
+    weight = call.stored("weight").astype(np.float32)
+    outer = (-1, *[1] * (weight.ndim - 1))
+    weight = weight * scale.reshape(outer) + shift.reshape(outer)
+    windows = read_windows(call, x.shape[2:], weight.shape[2:])
+    result = _convolve(_padded(x, windows), weight, windows, groups)
+    return result if not call.has("bias") else result + call.tensor("bias").reshape(-1, *[1] * len(windows))
 
 
 @kernel("conv_transpose")

@@ -98,7 +98,7 @@ def resize(call: Call) -> Array:
     return x
 
 
-def bilinear_grid(mode: str, length: int, target: int) -> Array:
+def bilinear_grid(mode: str, length: float, target: int) -> Array:
     """Source coordinate of each output pixel, clamped into the input [target], float64.
 
     Args:
