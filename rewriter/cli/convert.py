@@ -49,7 +49,7 @@ def command(
             from rewriter.tensorflow.load import load
 
             network = load(source, builder=builder, weights=weights)
-            model = convert(network, opset=opset or DEFAULT_OPSET, shapes=pinned)
+            model = convert(network, opset=DEFAULT_OPSET if opset is None else opset, shapes=pinned)
             write_bytes(output, model.SerializeToString())
         sources = _sources(model)
         for name, record in sources.items():

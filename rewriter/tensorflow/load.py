@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rewriter.errors import InputError, UnsupportedError, UsageError
+from rewriter.errors import InputError, RewriterError, UnsupportedError, UsageError
 from rewriter.tensorflow.environment import import_tensorflow
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SavedModel", "is_saved_model", "load", "load_keras", "load_saved_model"]
 
 _PURPOSE = "to open TensorFlow and Keras models"
+_MISSING_CLASS = re.compile(r"(?:Could not locate class|Unknown layer:?) '(?P<name>[^']+)'")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def load(
     source: str | Path | None, *, builder: str | None = None, weights: str | Path | None = None
 ) -> keras.Model | SavedModel:
     """Open whatever `source` is, as `load_keras` or `load_saved_model`."""
-    if builder is None and source is not None and Path(source).is_dir():
+    if builder is None and weights is None and source is not None and Path(source).is_dir():
         return load_saved_model(source)
     return load_keras(source, builder=builder, weights=weights)
 
@@ -130,9 +132,16 @@ def _explained(error: Exception, path: Path) -> InputError | UnsupportedError:
             file=path,
             remedy="build the network from code: --builder pkg.module:function --weights FILE",
         )
-    if "Could not locate class" in text or "Unknown layer" in text or "could not be deserialized" in text:
+    missing = _MISSING_CLASS.search(text)
+    if missing:
         return UnsupportedError(
-            f"the file names a layer that is not installed: {_first_line(error)}",
+            f"the file names a layer that is not installed: {missing['name']}",
+            file=path,
+            remedy="build the network from code: --builder pkg.module:function --weights FILE",
+        )
+    if path.name.endswith(".weights.h5") or "No model config found" in text:
+        return InputError(
+            "the file holds weights, but no network",
             file=path,
             remedy="build the network from code: --builder pkg.module:function --weights FILE",
         )
@@ -158,7 +167,15 @@ def _build(builder: str, weights: str | Path | None) -> keras.Model:
         raise UsageError(f"--builder: no module named '{error.name}'") from error
     except AttributeError as error:
         raise UsageError(f"--builder: '{module_name}' has no function '{function_name}'") from error
-    model = function()
+    if not callable(function):
+        raise UsageError(f"--builder: {builder} is not callable")
+    try:
+        model = function()
+    except RewriterError:
+        raise
+    except Exception as error:  # the user's own code
+        cause = f"{type(error).__name__}: {_first_line(error)}"
+        raise UsageError(f"--builder: {builder} failed with {cause}") from error
     if not isinstance(model, keras.Model):
         raise UsageError(f"--builder: {builder} returned {type(model).__name__}, not a Keras model")
     if weights is not None:
