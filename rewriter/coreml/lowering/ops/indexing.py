@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import Var, types
 
-from rewriter.coreml.lowering.mil import cast
+from rewriter.coreml.lowering.mil import broadcast_to, cast, reshape
 from rewriter.coreml.lowering.node import Node
+from rewriter.coreml.lowering.ops.padding import take
 from rewriter.coreml.lowering.registry import lowering
 from rewriter.coreml.lowering.values import static_shape
 
@@ -92,13 +95,39 @@ def gather_nd(node: Node) -> Var:
     return _of_numbers(node, lambda x: mb.gather_nd(x=x, indices=indices, **options))
 
 
+@lowering("Compress")
+def compress(node: Node) -> Var:
+    kept = np.flatnonzero(node.need_constant(1, "the condition"))
+    if not kept.size:
+        raise node.refuse("nothing is kept, Core ML has no empty tensors")
+    x = node.var()
+    if "axis" not in node.attributes:
+        return take(reshape(x, (math.prod(node.shape()),)), kept, 0)
+    return take(x, kept, node.axis())
+
+
+@lowering("OneHot")
+def one_hot(node: Node) -> Var:
+    depth = int(node.need_constant(1, "the depth").reshape(-1)[0])
+    rank = node.rank() + 1
+    axis = int(node.attr("axis", -1)) % rank
+    indices = node.var() if not node.is_float() else cast(node.var(), "int32")
+    # Compared with 0 … depth - 1 along the new axis; an index outside of [-depth, depth) matches nothing.
+    shape = [depth if index == axis else 1 for index in range(rank)]
+    numbers = np.arange(depth, dtype=np.int32).reshape(shape)
+    hit = mb.equal(x=mb.expand_dims(x=from_start(indices, depth), axes=[axis]), y=numbers)
+    off, on = (reshape(node.var(2), (2,)), 0), (reshape(node.var(2), (2,)), 1)
+    return mb.select(cond=hit, a=_filled(*on, hit), b=_filled(*off, hit))
+
+
+def _filled(values: Var, position: int, like: Var) -> Var:
+    """One of `values` repeated to the shape of `like`, which is what select takes its shape from."""
+    return broadcast_to(_single(values, position, 0), static_shape(like))
+
+
 @lowering("TopK")
 def top_k(node: Node) -> list[Var]:
     count = int(node.attr("k") or node.need_constant(1, "k").reshape(-1)[0])
-    if node.opset < 10:
-        raise node.refuse("TopK before opset 10")
-    if not node.is_float():
-        raise node.refuse("the largest integers")
     values, indices = mb.topk(
         x=node.var(), k=count, axis=node.axis(-1), ascending=not node.attr("largest", 1)
     )

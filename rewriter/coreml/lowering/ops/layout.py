@@ -7,8 +7,9 @@ import math
 import numpy as np
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import Var
+from onnx import helper, numpy_helper
 
-from rewriter.coreml.lowering.mil import broadcast_to, reshape, transpose
+from rewriter.coreml.lowering.mil import broadcast_to, numpy_type, reshape, transpose
 from rewriter.coreml.lowering.node import Node, is_float
 from rewriter.coreml.lowering.registry import lowering
 
@@ -86,8 +87,6 @@ def tile(node: Node) -> Var:
 
 @lowering("ConstantOfShape")
 def constant_of_shape(node: Node) -> np.ndarray:
-    from onnx import numpy_helper
-
     tensor = node.attr("value")
     value = np.zeros(1, dtype=np.float32) if tensor is None else numpy_helper.to_array(tensor)
     shape = [int(length) for length in node.need_constant(0, "the shape").reshape(-1)]
@@ -101,6 +100,24 @@ def number_range(node: Node) -> np.ndarray:
         for index, name in enumerate(("start", "limit", "step"))
     )
     return np.arange(start, limit, step, dtype=start.dtype)
+
+
+@lowering("EyeLike")
+def identity_matrix(node: Node) -> np.ndarray:
+    wanted = node.attr("dtype")
+    dtype = numpy_type(node.var()) if wanted is None else helper.tensor_dtype_to_np_dtype(wanted)
+    rows, columns = node.shape()
+    return np.eye(rows, columns, k=int(node.attr("k", 0))).astype(dtype)
+
+
+@lowering("ReverseSequence")
+def reverse_sequence(node: Node) -> Var:
+    return mb.reverse_sequence(
+        x=node.var(0),
+        lengths=node.var(1),
+        seq_axis=node.axis(0, name="time_axis"),
+        batch_axis=node.axis(1, name="batch_axis"),
+    )
 
 
 @lowering("DepthToSpace")

@@ -143,11 +143,11 @@ def local_response_normalization(node: Node) -> Var:
     size = int(node.attributes["size"])
     alpha, beta, bias = node.attr("alpha", 1e-4), node.attr("beta", 0.75), node.attr("bias", 1.0)
     x, rank = node.var(), node.rank()
-    if size % 2 == 1 and rank >= 3:
+    if size % 2 == 1 and rank == 4:
         return mb.local_response_norm(
             x=x, size=size, alpha=np.float32(alpha), beta=np.float32(beta), k=np.float32(bias)
         )
-    # Even windows: one channel more after than before, which MIL does not say it does.
+    # Even windows take one channel more after than before; MIL documents neither that nor other ranks than 4.
     before, after = (size - 1) // 2, size - 1 - (size - 1) // 2
     channels = node.shape()[1]
     square = crop_or_pad(mb.mul(x=x, y=x), [(0, 0), (before, after), *[(0, 0)] * (rank - 2)])

@@ -69,6 +69,17 @@ def average_pool(node: Node) -> Var:
     )
 
 
+@lowering("LpPool")
+def lp_pool(node: Node) -> Var:
+    order = int(node.attr("p", 2))
+    if order < 1:
+        raise node.refuse(f"norm of order {order}")
+    window, x = _window(node), mb.abs(x=node.var())
+    powers = x if order == 1 else mb.pow(x=x, y=np.float32(order))
+    total = _window_sum(powers, window, _overhang(node, window))
+    return total if order == 1 else mb.pow(x=total, y=np.float32(1 / order))
+
+
 def _window(node: Node) -> Window:
     spatial = node.shape()[2:]
     if not 1 <= len(spatial) <= 3:
@@ -140,11 +151,18 @@ def _strided(x: Var, axis: int, begin: int, end: int, stride: int) -> Var:
 
 
 def _dilated_average(node: Node, window: Window, overhang: Sequence[int], count_padding: bool) -> Var:
-    """A depthwise convolution with ones, divided by how many pixels each window holds."""
+    """The sum over each window, divided by how many pixels it holds."""
     shape = node.shape()
-    channels = shape[1]
-    total = mb.conv(
-        x=node.var(),
+    total = _window_sum(node.var(), window, overhang)
+    counts = _pixel_counts(shape[2:], static_shape(total)[2:], window, count_padding)
+    return mb.mul(x=total, y=(1 / counts).astype(np.float32)[None, None])
+
+
+def _window_sum(x: Var, window: Window, overhang: Sequence[int]) -> Var:
+    """The sum over each window, padding being zero: a depthwise convolution with ones."""
+    channels = static_shape(x)[1]
+    return mb.conv(
+        x=x,
         weight=np.ones((channels, 1, *window.kernel), dtype=np.float32),
         strides=list(window.strides),
         pad_type="custom",
@@ -152,8 +170,6 @@ def _dilated_average(node: Node, window: Window, overhang: Sequence[int], count_
         dilations=list(window.dilations),
         groups=channels,
     )
-    counts = _pixel_counts(shape[2:], static_shape(total)[2:], window, count_padding)
-    return mb.mul(x=total, y=(1 / counts).astype(np.float32)[None, None])
 
 
 def _pixel_counts(
