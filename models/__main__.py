@@ -43,7 +43,7 @@ def train_command(output: Path) -> None:
 @main.command("image")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .npy or .png file.")
 @click.option("--name", default="segmenter", type=click.Choice(sorted(REGISTRY)), show_default=True)
-@click.option("--seed", default=0, show_default=True)
+@click.option("--seed", default=15, show_default=True)
 def image_command(output: Path, name: str, seed: int) -> None:
     """Write a sample picture for a network."""
     picture = sample_input(name, seed)

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.synthetic import smooth_pictures
 
-__all__ = ["calibrate"]
+__all__ = ["calibrate", "damp_residuals"]
 
 
 def calibrate(model: keras.Model, seed: int, batch: int = 4) -> keras.Model:
@@ -37,6 +37,16 @@ def calibrate(model: keras.Model, seed: int, batch: int = 4) -> keras.Model:
     for layer, momentum in zip(norms, kept, strict=True):
         layer.momentum = momentum
     return model
+
+
+def damp_residuals(model: keras.Model, factor: float = 0.2) -> None:
+    """Scale down the last BatchNorm of each inverted residual block, as initialisers of residual networks do.
+
+    A deep network of random weights otherwise magnifies rounding errors far more than a trained one.
+    """
+    for layer in _layers(model):
+        if layer.name.endswith("project_BN"):
+            layer.gamma.assign(keras.ops.full_like(layer.gamma, factor))
 
 
 def _layers(model: keras.Model) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from models.calibration import calibrate
+from models.calibration import calibrate, damp_residuals
 from rewriter.tensorflow.layers import AlignCornersUpsampling2D
 
 __all__ = ["build"]
@@ -22,6 +22,7 @@ def build() -> keras.Model:
     keras.utils.set_random_seed(_SEED)
     image = keras.Input((_SIZE, _SIZE, 3), name="image")
     encoder = keras.applications.MobileNetV2(input_tensor=image, alpha=0.35, include_top=False, weights=None)
+    damp_residuals(encoder)
     x = encoder.get_layer("block_16_project").output
     for stage, (skip, filters) in enumerate(zip(_SKIPS, (64, 48, 32, 24), strict=True), start=1):
         x = AlignCornersUpsampling2D(2, name=f"up{stage}")(x)

@@ -1,6 +1,6 @@
 """Seeded synthetic pictures for segmentation: overlapping shapes and thin bars on textured ground.
 
-The bars are three to five pixels wide, so that a prediction shifted by half a pixel loses IoU.
+The bars are two to four pixels wide, so that a prediction shifted by half a pixel loses IoU.
 """
 
 from __future__ import annotations
@@ -84,4 +84,4 @@ def _blob(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _bar(rng: np.random.Generator, size: int) -> np.ndarray:
     along, across = _rotated(rng, size, margin=3)
-    return (np.abs(across) < rng.uniform(1.5, 2.5)) & (np.abs(along) < rng.uniform(7, 22))
+    return (np.abs(across) < rng.uniform(1.0, 1.8)) & (np.abs(along) < rng.uniform(7, 22))

@@ -244,7 +244,7 @@ def _picture(network: Any, model: Path, package: Path, inputs: str | Path | None
     simulated = ", simulated" if fixed.simulated else ""
     png = contour_figure(
         image[0],
-        Contour("TensorFlow", maps[0], "#2563eb"),
+        Contour("TensorFlow", maps[0], "#facc15"),
         [
             Contour(f"without the passes: {lost}", maps[2], "#dc2626"),
             Contour(f"Core ML{simulated}", maps[1], "#16a34a", "dashed"),
@@ -253,7 +253,7 @@ def _picture(network: Any, model: Path, package: Path, inputs: str | Path | None
     if png is None:
         return None
     caption = (
-        "Filled: the segmentation of the TensorFlow network. Dashed green: the deployed Core ML model"
+        "Filled yellow: the segmentation of the TensorFlow network. Dashed green: the deployed Core ML model"
         f"{simulated}. Red: the same network when every resize loses its mode and samples {lost}. "
         "Numbered squares are enlarged on the right, where they part most."
     )

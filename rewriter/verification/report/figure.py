@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Contour", "contour_figure", "label_map", "windows_of_disagreement"]
 
 _INSETS = 3
-_REFERENCE_COLOUR = "#2563eb"
+_REFERENCE_COLOUR = "#facc15"
 
 
 @dataclass(frozen=True)
@@ -197,6 +197,6 @@ def _displayable(image: np.ndarray) -> np.ndarray:
     picture = image.astype(np.float64)
     low, high = float(picture.min()), float(picture.max())
     picture = (picture - low) / (high - low) if high > low else np.zeros_like(picture)
-    if picture.ndim == 2:
-        picture = picture[..., None]
-    return np.repeat(picture, 3, axis=-1) if picture.shape[-1] == 1 else picture[..., :3]
+    # Grey, and darkened, so that the coloured lines stand out.
+    grey = picture if picture.ndim == 2 else picture[..., :3].mean(axis=-1)
+    return np.repeat(0.75 * grey[..., None], 3, axis=-1)
