@@ -10,7 +10,7 @@ import numpy as np
 from rewriter.coreml.simulator.call import Call
 from rewriter.coreml.simulator.element_types import numpy_dtype
 from rewriter.coreml.simulator.registry import find_kernel
-from rewriter.errors import RewriterError, UnsupportedError
+from rewriter.errors import InputError, RewriterError, UnsupportedError
 
 __all__ = ["Interpreter", "all_operations"]
 
@@ -30,7 +30,8 @@ class Interpreter:
     def __init__(self, function: Any, *, widen: bool, file: str) -> None:
         self._function = function
         self._widen = widen
-        self._file = file
+        self.file = file
+        self._dtypes: dict[Any, np.dtype[Any] | None] = {}
         self._expiring: dict[int, list[list[Any]]] = {}
         self._plan(function)
 
@@ -50,8 +51,10 @@ class Interpreter:
 
     def dtype(self, var: Any) -> np.dtype[Any] | None:
         """Element type that values of `var` are kept in; None where it is not a tensor."""
-        dtype = numpy_dtype(var)
-        return np.dtype(np.float32) if self._widen and dtype == np.float16 else dtype
+        if var not in self._dtypes:
+            dtype = numpy_dtype(var)
+            self._dtypes[var] = np.dtype(np.float32) if self._widen and dtype == np.float16 else dtype
+        return self._dtypes[var]
 
     def expiring(self, block: Any) -> list[list[Any]]:
         """For each operation of `block`, the variables that nothing needs after it."""
@@ -127,12 +130,19 @@ class _Run:
             results = kernel(Call(operation, values, dtypes, self.nested))
         except RewriterError as error:
             error.node = error.node or operation.name
-            error.file = error.file or self._interpreter._file
+            error.file = error.file or self._interpreter.file
             raise
-        except (ValueError, IndexError) as error:
+        except IndexError as error:
+            raise InputError(
+                f"operator {operation.op_type}: {error}",
+                file=self._interpreter.file,
+                node=operation.outputs[0].name,
+                remedy="give inputs that lead to indices within bounds",
+            ) from error
+        except ValueError as error:
             raise UnsupportedError(
                 f"operator {operation.op_type} cannot be evaluated on these inputs: {error}",
-                file=self._interpreter._file,
+                file=self._interpreter.file,
                 node=operation.outputs[0].name,
             ) from error
         outputs = operation.outputs

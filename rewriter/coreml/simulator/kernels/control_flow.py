@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,15 @@ def list_scatter(call: Call) -> list[Any]:
 
 @kernel("list_read")
 def list_read(call: Call) -> Any:
-    """One element; one that was never written is all zeros, like its neighbours in shape."""
-    return _element(call.value("ls"), call.integer("index"))
+    """One element; one that was never written is all zeros."""
+    return _element(call, call.integer("index"), call.operation.outputs[0].shape)
 
 
 @kernel("list_gather")
 def list_gather(call: Call) -> Any:
     """Some elements, stacked."""
-    return np.stack([_element(call.value("ls"), index) for index in call.integers("indices")])
+    shape = call.operation.outputs[0].shape[1:]
+    return np.stack([_element(call, index, shape) for index in call.integers("indices")])
 
 
 def _written(items: list[Any], indices: Iterable[int], values: Iterable[Any]) -> list[Any]:
@@ -74,10 +75,12 @@ def _written(items: list[Any], indices: Iterable[int], values: Iterable[Any]) ->
     return result
 
 
-def _element(items: list[Any], index: int) -> Any:
+def _element(call: Call, index: int, shape: Sequence[Any]) -> Any:
+    items = call.value("ls")
     if items[index] is not None:
         return items[index]
-    example = next((item for item in items if item is not None), None)
-    if example is None:
-        raise UnsupportedError("a list is read that nothing was written to")
-    return np.zeros_like(example)
+    if not all(isinstance(length, int | np.integer) for length in shape):
+        raise UnsupportedError(
+            "an element of a list is read before it is written, and its shape is not known"
+        )
+    return np.zeros([int(length) for length in shape], call.dtype)

@@ -16,8 +16,8 @@ def gather(call: Call) -> Array:
     """Slices of x along `axis` at `indices`; the first `batch_dims` axes are matched, not crossed."""
     x, indices = call.stored("x"), call.stored("indices").astype(np.int64)
     axis = call.integer("axis") % x.ndim
-    batch = call.integer("batch_dims") % max(1, indices.ndim + 1) if call.has("batch_dims") else 0
-    indices = np.where(indices < 0, indices + x.shape[axis], indices)
+    batch = call.integer("batch_dims") if call.has("batch_dims") else 0
+    indices = _checked(call, indices, x.shape[axis])
     if batch == 0:
         return np.take(x, indices, axis)
     grids = np.ogrid[tuple(slice(0, n) for n in x.shape[:batch])]
@@ -36,7 +36,7 @@ def gather(call: Call) -> Array:
 def gather_along_axis(call: Call) -> Array:
     """x at `indices` along one axis; all other axes are matched."""
     x, indices, axis = call.stored("x"), call.stored("indices").astype(np.int64), call.integer("axis")
-    indices = np.where(indices < 0, indices + x.shape[axis], indices)
+    indices = _checked(call, indices, x.shape[axis])
     return np.take_along_axis(x, indices, axis)
 
 
@@ -47,7 +47,7 @@ def gather_nd(call: Call) -> Array:
     batch = call.integer("batch_dims") if call.has("batch_dims") else 0
     depth = indices.shape[-1]
     lengths = np.array(x.shape[batch : batch + depth])
-    indices = np.where(indices < 0, indices + lengths, indices)
+    indices = _checked(call, indices, lengths)
     grids = np.ogrid[tuple(slice(0, n) for n in x.shape[:batch])] if batch else []
     spread = [grid.reshape(grid.shape + (1,) * (indices.ndim - 1 - batch)) for grid in grids]
     place: tuple[Array, ...] = (*spread, *np.moveaxis(indices, -1, 0))
@@ -59,7 +59,7 @@ def scatter(call: Call) -> Array:
     """`data` with slices along `axis` at `indices` combined with `updates`."""
     data, indices = call.tensor("data").copy(), call.stored("indices").astype(np.int64)
     axis = call.integer("axis") % data.ndim
-    indices = np.where(indices < 0, indices + data.shape[axis], indices)
+    indices = _checked(call, indices, data.shape[axis])
     updates = call.tensor("updates")
     moved = np.moveaxis(data, axis, 0)
     # updates: axes of data in front of `axis`, then those of indices, then the rest of data.
@@ -73,7 +73,7 @@ def scatter_along_axis(call: Call) -> Array:
     """`data` with elements at `indices` along one axis combined with `updates`; all other axes are matched."""
     data, indices = call.tensor("data").copy(), call.stored("indices").astype(np.int64)
     axis = call.integer("axis") % data.ndim
-    indices = np.where(indices < 0, indices + data.shape[axis], indices)
+    indices = _checked(call, indices, data.shape[axis])
     place: list[Array] = list(np.indices(indices.shape, sparse=True))
     place[axis] = indices
     combine_at(data, tuple(place), call.tensor("updates"), call.text("mode"))
@@ -85,9 +85,21 @@ def scatter_nd(call: Call) -> Array:
     """`data` with elements at the index vectors in the last axis of `indices` combined with `updates`."""
     data, indices = call.tensor("data").copy(), call.stored("indices").astype(np.int64)
     lengths = np.array(data.shape[: indices.shape[-1]])
-    indices = np.where(indices < 0, indices + lengths, indices)
+    indices = _checked(call, indices, lengths)
     combine_at(data, tuple(np.moveaxis(indices, -1, 0)), call.tensor("updates"), call.text("mode"))
     return data
+
+
+def _checked(call: Call, indices: Array, lengths: Array | int) -> Array:
+    """Indices without negative ones, which count from the end unless the operator validates them.
+
+    Raises:
+        IndexError: the operator validates its indices (iOS 17), and one is negative or too large.
+    """
+    validates = call.has("validate_indices") and call.flag("validate_indices")
+    if validates and ((indices < 0) | (indices >= lengths)).any():
+        raise IndexError("an index is out of bounds")
+    return np.where(indices < 0, indices + lengths, indices)
 
 
 _COMBINE: dict[str, np.ufunc] = {

@@ -15,10 +15,14 @@ _ALL = (slice(None), slice(None))
 
 @kernel("reshape")
 def reshape(call: Call) -> Array:
-    """Lengths of `shape`; 0 keeps the input's length of that axis, -1 takes what remains."""
+    """Lengths of `shape`; -1 takes what remains, 0 the input's length, axes counted from the last one.
+
+    A 0 in front of all axes of the input is 1 (iOS 17; before, `shape` and the input have equally many).
+    """
     x = call.stored("x")
-    lengths = [x.shape[axis] if n == 0 else n for axis, n in enumerate(call.integers("shape"))]
-    return x.reshape(lengths)
+    wanted = call.integers("shape")
+    kept = (1,) * max(0, len(wanted) - x.ndim) + x.shape[max(0, x.ndim - len(wanted)) :]
+    return x.reshape([own if n == 0 else n for n, own in zip(wanted, kept, strict=True)])
 
 
 @kernel("reshape_like")
@@ -50,9 +54,10 @@ def expand_dims(call: Call) -> Array:
 
 @kernel("squeeze")
 def squeeze(call: Call) -> Array:
-    """Drop the given axes of length 1, or all of them."""
+    """Drop the given axes, or all, where their length is 1; a longer one stays."""
     x = call.stored("x")
-    return np.squeeze(x, call.integers("axes")) if call.has("axes") else np.squeeze(x)
+    axes = [axis % x.ndim for axis in call.integers("axes")] if call.has("axes") else range(x.ndim)
+    return np.squeeze(x, tuple(axis for axis in axes if x.shape[axis] == 1))
 
 
 @kernel("flatten2d")
