@@ -28,7 +28,9 @@ def calibrate(model: keras.Model, seed: int, batch: int = 4) -> keras.Model:
     """
     rng = np.random.default_rng(seed)
     _, height, width, channels = model.input_shape
+    # Noise keeps the variance of fine filters from being nearly zero, which would magnify rounding errors.
     pictures = smooth_pictures(rng, batch, height, width, channels)
+    pictures = (pictures + rng.normal(0, 0.15, pictures.shape)).astype(np.float32)
     norms = [layer for layer in _layers(model) if isinstance(layer, keras.layers.BatchNormalization)]
     kept = [layer.momentum for layer in norms]
     for layer in norms:

@@ -21,7 +21,8 @@ def build() -> keras.Model:
     """128×128×3 in, 128×128×3 out; random weights, BatchNorm calibrated."""
     keras.utils.set_random_seed(_SEED)
     image = keras.Input((_SIZE, _SIZE, 3), name="image")
-    encoder = keras.applications.MobileNetV2(input_tensor=image, alpha=0.35, include_top=False, weights=None)
+    scaled = layers.Rescaling(2.0, offset=-1.0, name="scaled")(image)  # MobileNetV2 expects [-1, 1]
+    encoder = keras.applications.MobileNetV2(input_tensor=scaled, alpha=0.35, include_top=False, weights=None)
     damp_residuals(encoder)
     x = encoder.get_layer("block_16_project").output
     for stage, (skip, filters) in enumerate(zip(_SKIPS, (64, 48, 32, 24), strict=True), start=1):
@@ -37,5 +38,7 @@ def build() -> keras.Model:
 
 def _separable(x: Any, filters: int, name: str) -> Any:
     x = layers.SeparableConv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    # Below one, so that the shallow skips weigh more than the deep stack of random layers behind them.
+    gamma = keras.initializers.Constant(0.5)
+    x = layers.BatchNormalization(gamma_initializer=gamma, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
