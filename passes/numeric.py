@@ -68,7 +68,7 @@ def _session(model: bytes, directory: Path | None) -> Any:
         options.add_session_config_entry(
             "session.model_external_initializers_file_folder_path", str(directory)
         )
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"], enable_fallback=0)
 
 
 def _inputs(session: Any, random: np.random.Generator) -> dict[str, np.ndarray]:

@@ -73,7 +73,8 @@ def _runtime(model: Path | bytes) -> Verdict:
     options.log_severity_level = 4
     try:
         source = str(model) if isinstance(model, Path) else model
-        onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        # Its fallback to another provider would print to stdout.
+        onnxruntime.InferenceSession(source, options, ["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # onnxruntime's exceptions have no common base class
         text = str(error)
         return Verdict(runtime=_one_line(text), unsupported=any(sign in text for sign in _UNSUPPORTED))

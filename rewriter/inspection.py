@@ -57,6 +57,8 @@ def semantics_of(resize: ResizeNode) -> tuple[TensorResize | None, str | None]:
         return None, "its attributes are parameters of the function around it"
     try:
         spelling = spelled_out(resize)
+        if spelling is not None and resize.input_shape is not None:
+            spelling.named_axes(len(resize.input_shape))
         semantics = None if spelling is None else resize.semantics_of(spelling)
     except UnsupportedError as error:
         return None, error.message

@@ -65,7 +65,7 @@ class Rewrite:
         what = f"'{entries[0]['node']}' has" if len(entries) == 1 else f"{len(entries)} resizes have"
         return (
             f"{what} no recorded intent and now sample{'s' if len(entries) == 1 else ''} with align_corners, "
-            f"which shifts them {size}; to keep what the file says use --intent preserve, "
+            f"which shifts {'it' if len(entries) == 1 else 'them'} {size}; to keep what the file says use --intent preserve, "
             f"to choose per node use --set '{entries[0]['node']}=half_pixel'"
         )
 

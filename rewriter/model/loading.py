@@ -74,13 +74,11 @@ def check_sane(proto: ModelProto, path: Path | None) -> None:
 
 def _why_unreadable(data: bytes) -> str:
     """Truncated, or something else: a file cut short still begins with sound fields."""
-    seen = 0
+    numbers = []
     try:
         for entry in fields(data, Span(0, len(data))):
-            seen += 1
-            if entry.number == _GRAPH_FIELD:
-                return "the graph in the file is damaged; it is not a readable ONNX model"
+            numbers.append(entry.number)
     except WireError as error:
-        if seen and "ends" in str(error):
+        if numbers and "ends" in str(error):
             return f"the file is truncated: it has {len(data)} bytes, and its last part needs more"
-    return "not an ONNX model"
+    return "the graph in the file is damaged" if _GRAPH_FIELD in numbers else "not an ONNX model"

@@ -51,6 +51,18 @@ class OpaqueAttribute:
         self.proto = proto
 
 
+class StoredSparseValues(SparseValues):
+    """The values of a sparse tensor in the file, read when first asked for."""
+
+    def __init__(self, tensor: SparseTensorProto) -> None:
+        self.tensor = tensor
+        self.shape = list(tensor.dims)
+
+    @property
+    def dtype(self) -> Any:
+        return dtype_of(self.tensor.values.data_type)
+
+
 class StoredValues(LazyValues):
     """The values of a tensor in the file, read when first asked for.
 
@@ -94,7 +106,7 @@ def dtype_of(code: int) -> Any:
 def constant_from_proto(proto: TensorProto | SparseTensorProto, directory: Path | None) -> Constant:
     """A graphsurgeon constant whose values stay in `proto` until they are read."""
     if isinstance(proto, SparseTensorProto):
-        return Constant(proto.values.name, SparseValues(proto))
+        return Constant(proto.values.name, StoredSparseValues(proto))
     return Constant(proto.name, StoredValues(proto, directory))
 
 

@@ -138,8 +138,8 @@ class _Importer:
         types = {info.name: info.type for info in proto.value_info}
         for name in [*proto.input, *proto.output, *types]:
             self._declare(scope, name, types.get(name))
-        function.inputs = [scope.tensors[name] for name in proto.input]
-        function.outputs = [scope.tensors[name] for name in proto.output]
+        function.inputs = [self._input(scope, name) for name in proto.input]
+        function.outputs = [self._input(scope, name) for name in proto.output]
         self._nodes(scope, opset, imports)
         attributes.update(self._attributes(proto.attribute_proto, scope, opset, imports))
         function.attrs = attributes
@@ -163,7 +163,7 @@ class _Importer:
             if parent is None or info.name in made_here or _named_around(parent, info.name) is None:
                 self._declare(scope, info.name, info.type)
         constants = {name for name, tensor in scope.tensors.items() if isinstance(tensor, Constant)}
-        graph.inputs = [scope.tensors[info.name] for info in proto.input if info.name not in constants]
+        graph.inputs = [self._input(scope, info.name) for info in proto.input if info.name not in constants]
         graph.outputs = [self._input(scope, info.name) for info in proto.output]
         self._nodes(scope, opset, imports)
         return graph

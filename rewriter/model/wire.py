@@ -22,6 +22,7 @@ __all__ = [
     "WireError",
     "fields",
     "message_field",
+    "payloads",
     "splice",
     "varint_field",
 ]
@@ -103,6 +104,15 @@ class Raw:
 
 Item: TypeAlias = "Keep | Raw | Rope | bytes"
 """What a repeated field holds after an edit; a rope or bytes is the payload of a length-delimited field."""
+
+
+def payloads(source: bytes, span: Span, number: int) -> list[Span]:
+    """Where the occurrences of a length-delimited field lie."""
+    return [
+        entry.payload
+        for entry in fields(source, span)
+        if entry.number == number and entry.wire_type == _BYTES
+    ]
 
 
 def fields(source: bytes, span: Span) -> Iterator[Field]:
@@ -204,14 +214,20 @@ def splice(source: bytes, span: Span, edits: Mapping[int, Sequence[Item]]) -> Ro
             long as their order is unchanged; new ones come where the list puts them between these.
     """
     original = list(fields(source, span))
-    last = {entry.number: position for position, entry in enumerate(original)}
+    scalar = {number for number, items in edits.items() if any(isinstance(item, Raw) for item in items)}
+
+    def is_edited(entry: Field) -> bool:
+        # A field of a known number but another wire type is an unknown field to every parser.
+        return entry.number in edits and (entry.wire_type == _BYTES or entry.number in scalar)
+
+    last = {entry.number: position for position, entry in enumerate(original) if is_edited(entry)}
     pending = {number: list(items)[::-1] for number, items in edits.items()}
     seen = dict.fromkeys(edits, 0)
     kept = {number: {i.index for i in items if isinstance(i, Keep)} for number, items in edits.items()}
     shuffled = {number for number, items in edits.items() if not _in_order(items)}
     occurrences: dict[int, list[Field]] = {}
     for entry in original:
-        if entry.number in shuffled:
+        if entry.number in shuffled and is_edited(entry):
             occurrences.setdefault(entry.number, []).append(entry)
     absent = sorted((number for number in edits if number not in last), reverse=True)
 
@@ -233,7 +249,7 @@ def splice(source: bytes, span: Span, edits: Mapping[int, Sequence[Item]]) -> Ro
     for position, entry in enumerate(original):
         while absent and absent[-1] < entry.number:
             drain(absent.pop())
-        if entry.number not in edits:
+        if not is_edited(entry):
             rope.append(entry.whole)
             continue
         if entry.number in shuffled:

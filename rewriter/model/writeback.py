@@ -22,7 +22,7 @@ from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from rewriter.model.values import OpaqueAttribute, attribute_proto, plain_attribute, tensor_proto, value_info
 from rewriter.model.view import DEFAULT_DOMAINS, Bindings, ConstantBinding, GraphBinding, View
-from rewriter.model.wire import Item, Keep, Rope, Span, WireError, fields, splice, varint_field
+from rewriter.model.wire import Item, Keep, Rope, Span, WireError, payloads, splice, varint_field
 
 __all__ = ["write_back"]
 
@@ -211,8 +211,8 @@ class _Writer:
     def _locate_roots(self) -> None:
         bound = {binding.index: binding for binding in self.bindings.graphs.values() if binding.index >= 0}
         whole = Span(0, len(self.source))
-        functions = _payloads(self.source, whole, _MODEL["functions"])
-        graphs = _payloads(self.source, whole, _MODEL["graph"])
+        functions = payloads(self.source, whole, _MODEL["functions"])
+        graphs = payloads(self.source, whole, _MODEL["graph"])
         if len(graphs) != 1 or len(functions) != len(self.proto.functions):
             raise WireError("the file gives its graph in several pieces")
         self.spans[id(self.bindings.graphs[id(self.view.graph)])] = graphs[0]
@@ -231,8 +231,8 @@ class _Writer:
                 inner = node.subgraphs.get(attribute.name)
                 if inner is None:
                     continue
-                span = _payloads(self.source, spans[node.index], _NODE["attribute"])[index]
-                graphs = _payloads(self.source, span, _ATTRIBUTE["g"])
+                span = payloads(self.source, spans[node.index], _NODE["attribute"])[index]
+                graphs = payloads(self.source, span, _ATTRIBUTE["g"])
                 if len(graphs) != 1:
                     raise WireError("a subgraph is given in several pieces")
                 self.spans[id(inner)] = graphs[0]
@@ -241,7 +241,7 @@ class _Writer:
         known = self.node_spans.get(id(scope))
         if known is None:
             number = _FUNCTION["node"] if isinstance(scope.proto, FunctionProto) else _GRAPH["node"]
-            known = _payloads(self.source, self.span_of(scope), number)
+            known = payloads(self.source, self.span_of(scope), number)
             if len(known) != len(scope.proto.node):
                 raise WireError("the nodes of a graph do not match its bytes")
             self.node_spans[id(scope)] = known
@@ -287,7 +287,7 @@ class _Writer:
         def spans() -> list[Span]:
             assert bound is not None
             span = self._spans_of_nodes(bound.scope)[bound.index]
-            return _payloads(self.source, span, _NODE["attribute"])
+            return payloads(self.source, span, _NODE["attribute"])
 
         attributes = self._attributes(node.attrs, proto.attribute, spans, placed)
         if attributes is not None:
@@ -496,10 +496,6 @@ class _Writer:
             and tensor.dtype is not None
             and tensor.shape is not None
         ]
-
-
-def _payloads(source: bytes, span: Span, number: int) -> list[Span]:
-    return [entry.payload for entry in fields(source, span) if entry.number == number]
 
 
 def _names_used(proto: GraphProto) -> set[str]:
