@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from passes.base import Change, Note, Pass, PassContext, PassManager, PassResult
+from passes.base import Change, Note, Pass, PassContext, PassManager
 from passes.registry import select
 from rewriter.checking import Verdict, examine
 from rewriter.errors import InputError, PassError
 from rewriter.inspection import coreml_expression, semantics_of
-from rewriter.intent import Intents, Rule
+from rewriter.intent import Intent, Intents, Rule
 from rewriter.model import Model, ResizeNode
 
 __all__ = ["Rewrite", "rewrite", "rewrite_file"]
@@ -62,11 +62,19 @@ class Rewrite:
         size = f"by up to {max(known):.3g} px" if known else "by an amount that depends on the input's size"
         if known and len(known) < len(shifts):
             size += " (more where the size is not known)"
-        what = f"'{entries[0]['node']}' has" if len(entries) == 1 else f"{len(entries)} resizes have"
+        node = entries[0]["node"]
+        if len(entries) == 1:
+            what = (
+                f"'{node}' has no recorded intent and now samples with align_corners, which shifts it {size}"
+            )
+        else:
+            what = (
+                f"{len(entries)} resizes have no recorded intent and now sample with align_corners, "
+                f"which shifts them {size}"
+            )
         return (
-            f"{what} no recorded intent and now sample{'s' if len(entries) == 1 else ''} with align_corners, "
-            f"which shifts {'it' if len(entries) == 1 else 'them'} {size}; to keep what the file says use --intent preserve, "
-            f"to choose per node use --set '{entries[0]['node']}=half_pixel'"
+            f"{what}; to keep what the file says use --intent preserve, "
+            f"to choose per node use --set '{node}=half_pixel'"
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -169,12 +177,17 @@ def rewrite(
             raise _invalid_input(verdict, model) from error
         raise
     after = {id(resize.node): resize for resize in model.resizes()}
+    changes: dict[tuple[str, str | None], list[Change]] = {}
+    for change in result.changes:
+        changes.setdefault((change.graph, change.node), []).append(change)
     resizes = []
     for resize, words, wish in before:
         now = after.pop(id(resize.node), None)
-        resizes.append(_entry(resize, words, now, wish.name, wish.source, result))
+        own = changes.get((resize.graph_path, resize.name), [])
+        resizes.append(_entry(resize, words, now, wish, own))
     for made in after.values():
-        resizes.append(_entry(made, _NOTHING, made, "preserve", "default", result))
+        own = changes.get((made.graph_path, made.name), [])
+        resizes.append(_entry(made, _NOTHING, made, intents.resolve(made), own))
     return Rewrite(model, resizes, result.changes, result.notes, tuple(chosen), intents)
 
 
@@ -214,14 +227,8 @@ def _words(resize: ResizeNode) -> dict[str, Any]:
 
 
 def _entry(
-    old: ResizeNode,
-    words: dict[str, Any],
-    now: ResizeNode | None,
-    intent: str,
-    intent_from: str,
-    result: PassResult,
+    old: ResizeNode, words: dict[str, Any], now: ResizeNode | None, wish: Intent, changes: list[Change]
 ) -> dict[str, Any]:
-    changes = [c for c in result.changes if c.node == old.name and c.graph == old.graph_path]
     effects = [change.effect for change in changes]
     effect = max(effects, key=_STRENGTH.index) if effects else None
     after = _NOTHING if now is None else _words(now)
@@ -236,8 +243,8 @@ def _entry(
         },
         "input_shape": None if old.input_shape is None else list(old.input_shape),
         "output_shape": None if old.output_shape is None else list(old.output_shape),
-        "intent": intent,
-        "intent_from": intent_from,
+        "intent": wish.name,
+        "intent_from": wish.source,
         "effect": "cleanup" if now is None else effect,
         "max_shift_px": _largest_shift(changes),
         "coreml": None if now is None else coreml_expression(semantics_of(now)[0]),

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from onnx import (
-    AttributeProto,
-    FunctionProto,
-    GraphProto,
-    ModelProto,
-    NodeProto,
-    OperatorSetIdProto,
-    SparseTensorProto,
-    TensorProto,
-)
-from onnx_graphsurgeon import Constant, Function, Graph, Node, Tensor, Variable
-from onnx_graphsurgeon.ir.tensor import LazyValues
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto
+from onnx_graphsurgeon import Constant, Function, Graph, Node
 
-from rewriter.model.values import OpaqueAttribute, attribute_proto, plain_attribute, tensor_proto, value_info
-from rewriter.model.view import DEFAULT_DOMAINS, Bindings, ConstantBinding, GraphBinding, View
-from rewriter.model.wire import Item, Keep, Rope, Span, WireError, payloads, splice, varint_field
+from rewriter.model.differences import same_attribute
+from rewriter.model.locating import EMPTY, Locator
+from rewriter.model.numbers import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE
+from rewriter.model.tensors import (
+    Edits,
+    edit_initializers,
+    edit_interface,
+    edit_value_info,
+    new_constants,
+    unused_initializers,
+)
+from rewriter.model.values import attribute_proto, tensor_proto
+from rewriter.model.view import DEFAULT_DOMAINS, GraphBinding, NodeBinding, View
+from rewriter.model.wire import Item, Keep, Rope, Span, splice, varint_field
 
 __all__ = ["write_back"]
-
-Edits = dict[int, Sequence[Item]]
-_EMPTY = Span(0, 0)
-
-
-def _numbers(message: Any) -> dict[str, int]:
-    return {entry.name: entry.number for entry in message.DESCRIPTOR.fields}
-
-
-_MODEL, _GRAPH, _FUNCTION = _numbers(ModelProto), _numbers(GraphProto), _numbers(FunctionProto)
-_NODE, _ATTRIBUTE, _TENSOR = _numbers(NodeProto), _numbers(AttributeProto), _numbers(TensorProto)
-_SPARSE = _numbers(SparseTensorProto)
 
 
 def write_back(view: View, proto: ModelProto, source: bytes) -> Rope | None:
@@ -56,11 +44,10 @@ def write_back(view: View, proto: ModelProto, source: bytes) -> Rope | None:
 class _Writer:
     def __init__(self, view: View, proto: ModelProto, source: bytes) -> None:
         self.view = view
-        self.bindings: Bindings = view.bindings
+        self.bindings = view.bindings
         self.proto = proto
         self.source = source
-        self.spans: dict[int, Span] = {}
-        self.node_spans: dict[int, list[Span]] = {}
+        self.locator = Locator(view, proto, source)
         # Before IR 4 an initializer must also be a graph input, and functions have none: Constant nodes serve both.
         self.initializers_allowed = proto.ir_version >= 4
 
@@ -84,18 +71,18 @@ class _Writer:
         edits: Edits = {}
         main = self.graph(graph, frozenset())
         if main is not None:
-            edits[_MODEL["graph"]] = [main]
+            edits[MODEL["graph"]] = [main]
         functions = self._functions()
         if functions is not None:
-            edits[_MODEL["functions"]] = functions
+            edits[MODEL["functions"]] = functions
         imports = self._opset_imports(graph, self.proto.opset_import)
         if imports is not None:
-            edits[_MODEL["opset_import"]] = imports
+            edits[MODEL["opset_import"]] = imports
         if graph.ir_version != self.proto.ir_version:
-            edits[_MODEL["ir_version"]] = [varint_field(_MODEL["ir_version"], graph.ir_version)]
+            edits[MODEL["ir_version"]] = [varint_field(MODEL["ir_version"], graph.ir_version)]
         for name in ("producer_name", "producer_version"):
             if getattr(graph, name) != getattr(self.proto, name):
-                edits[_MODEL[name]] = [getattr(graph, name).encode()]
+                edits[MODEL[name]] = [getattr(graph, name).encode()]
         return splice(self.source, Span(0, len(self.source)), edits) if edits else None
 
     def _functions(self) -> list[Item] | None:
@@ -138,114 +125,62 @@ class _Writer:
         """The graph's message, or None when it equals the original. `placed`: constants of the scopes around it."""
         binding = self.bindings.graphs.get(id(graph))
         proto = binding.proto if binding is not None else GraphProto()
-        new_constants = self._new_constants(graph, placed)
+        constants = new_constants(graph, placed, self.bindings)
         as_nodes = not self.initializers_allowed
         edits: Edits = {}
-        prefix = [_constant_node(constant) for constant in new_constants] if as_nodes else []
-        nodes = self._nodes(graph, binding, placed | {id(c) for c in new_constants}, prefix)
+        prefix = [_constant_node(constant) for constant in constants] if as_nodes else []
+        nodes = self._nodes(graph, binding, placed | {id(c) for c in constants}, prefix)
         if nodes is not None:
-            edits[_GRAPH["node"]] = nodes
-        gone = self._unused_initializers(binding)
-        self._initializers(binding, [] if as_nodes else new_constants, gone, edits)
-        self._interface(graph, binding, gone, edits)
-        self._value_info(graph, binding, _GRAPH["value_info"], edits)
+            edits[GRAPH["node"]] = nodes
+        gone = unused_initializers(binding, lambda: self.used, inputs_stay=self.initializers_allowed)
+        edit_initializers(binding, [] if as_nodes else constants, gone, edits)
+        edit_interface(graph, binding, gone, edits)
+        edit_value_info(graph, binding, GRAPH["value_info"], edits)
         for name in ("name", "doc_string"):
             if (getattr(graph, name) or "") != getattr(proto, name):
-                edits[_GRAPH[name]] = [getattr(graph, name).encode()]
+                edits[GRAPH[name]] = [getattr(graph, name).encode()]
         if binding is not None and not edits:
             return None
-        return splice(self.source, self.span_of(binding), edits)
+        return splice(self.source, self.locator.graph(binding), edits)
 
     def function(self, function: Function) -> Rope | None:
         """The function's message, or None when it equals the original."""
         binding = self.bindings.graphs.get(id(function))
         proto = binding.proto if binding is not None else FunctionProto()
-        constants = self._new_constants(function, frozenset())
+        constants = new_constants(function, frozenset(), self.bindings)
         edits: Edits = {}
         prefix = [_constant_node(constant) for constant in constants]
         nodes = self._nodes(function, binding, frozenset(id(c) for c in constants), prefix)
         if nodes is not None:
-            edits[_FUNCTION["node"]] = nodes
+            edits[FUNCTION["node"]] = nodes
         for name, text in (
             ("name", function.name),
             ("domain", function.domain),
             ("doc_string", function.doc_string),
         ):
             if (text or "") != getattr(proto, name):
-                edits[_FUNCTION[name]] = [text.encode()]
+                edits[FUNCTION[name]] = [text.encode()]
         for name in ("input", "output"):
             names = [tensor.name for tensor in getattr(function, f"{name}s")]
             if names != list(getattr(proto, name)):
-                edits[_FUNCTION[name]] = [entry.encode() for entry in names]
+                edits[FUNCTION[name]] = [entry.encode() for entry in names]
         self._function_attributes(function, proto, edits)
-        self._value_info(function, binding, _FUNCTION["value_info"], edits)
+        edit_value_info(function, binding, FUNCTION["value_info"], edits)
         imports = self._opset_imports(function, proto.opset_import)
         if imports is not None and (binding is None or proto.opset_import or function.opset != binding.opset):
-            edits[_FUNCTION["opset_import"]] = imports
+            edits[FUNCTION["opset_import"]] = imports
         if binding is not None and not edits:
             return None
-        return splice(self.source, self.span_of(binding), edits)
+        return splice(self.source, self.locator.graph(binding), edits)
 
     def _function_attributes(self, function: Function, proto: FunctionProto, edits: Edits) -> None:
         required = [name for name, value in function.attrs.items() if value is None]
         if required != list(proto.attribute):
-            edits[_FUNCTION["attribute"]] = [name.encode() for name in required]
+            edits[FUNCTION["attribute"]] = [name.encode() for name in required]
         defaults = {name: value for name, value in function.attrs.items() if value is not None}
-        items = self._attributes(defaults, proto.attribute_proto, list, frozenset())
+        items = self._attributes(defaults, proto.attribute_proto, None, frozenset())
         if items is not None:
-            edits[_FUNCTION["attribute_proto"]] = items
-
-    def span_of(self, binding: GraphBinding | None) -> Span:
-        """Where the message of a bound graph lies; the empty span for one that a pass made."""
-        if binding is None:
-            return _EMPTY
-        known = self.spans.get(id(binding))
-        if known is None:
-            self._locate_roots()
-            known = self.spans.get(id(binding))
-        if known is None:
-            self._locate_subgraph(binding)
-            known = self.spans[id(binding)]
-        return known
-
-    def _locate_roots(self) -> None:
-        bound = {binding.index: binding for binding in self.bindings.graphs.values() if binding.index >= 0}
-        whole = Span(0, len(self.source))
-        functions = payloads(self.source, whole, _MODEL["functions"])
-        graphs = payloads(self.source, whole, _MODEL["graph"])
-        if len(graphs) != 1 or len(functions) != len(self.proto.functions):
-            raise WireError("the file gives its graph in several pieces")
-        self.spans[id(self.bindings.graphs[id(self.view.graph)])] = graphs[0]
-        for index, span in enumerate(functions):
-            self.spans[id(bound[index])] = span
-
-    def _locate_subgraph(self, binding: GraphBinding) -> None:
-        """Find the spans of all subgraphs of the scope around `binding`."""
-        outer = binding.parent
-        assert outer is not None
-        spans = self._spans_of_nodes(outer)
-        for node in outer.nodes:
-            for index, attribute in enumerate(node.proto.attribute):
-                if attribute.type != AttributeProto.GRAPH:
-                    continue
-                inner = node.subgraphs.get(attribute.name)
-                if inner is None:
-                    continue
-                span = payloads(self.source, spans[node.index], _NODE["attribute"])[index]
-                graphs = payloads(self.source, span, _ATTRIBUTE["g"])
-                if len(graphs) != 1:
-                    raise WireError("a subgraph is given in several pieces")
-                self.spans[id(inner)] = graphs[0]
-
-    def _spans_of_nodes(self, scope: GraphBinding) -> list[Span]:
-        known = self.node_spans.get(id(scope))
-        if known is None:
-            number = _FUNCTION["node"] if isinstance(scope.proto, FunctionProto) else _GRAPH["node"]
-            known = payloads(self.source, self.span_of(scope), number)
-            if len(known) != len(scope.proto.node):
-                raise WireError("the nodes of a graph do not match its bytes")
-            self.node_spans[id(scope)] = known
-        return known
+            edits[FUNCTION["attribute_proto"]] = items
 
     # -- nodes ------------------------------------------------------------------------------------------------
 
@@ -266,7 +201,7 @@ class _Writer:
             else:
                 assert bound is not None
                 rope = Rope()
-                rope.append(self._spans_of_nodes(bound.scope)[bound.index])
+                rope.append(self.locator.node(bound))
                 items.append(rope)
             changed |= rope is not None or not here or (bound is not None and bound.index != place)
         return items if changed else None
@@ -279,31 +214,26 @@ class _Writer:
         for field, tensors in (("input", node.inputs), ("output", node.outputs)):
             names = [tensor.name for tensor in tensors]
             if names != list(getattr(proto, field)):
-                edits[_NODE[field]] = [name.encode() for name in names]
+                edits[NODE[field]] = [name.encode() for name in names]
         for field, text in (("op_type", node.op), ("name", node.name), ("domain", node.domain)):
             if (text or "") != getattr(proto, field):
-                edits[_NODE[field]] = [text.encode()] if text else []
+                edits[NODE[field]] = [text.encode()] if text else []
 
-        def spans() -> list[Span]:
-            assert bound is not None
-            span = self._spans_of_nodes(bound.scope)[bound.index]
-            return payloads(self.source, span, _NODE["attribute"])
-
-        attributes = self._attributes(node.attrs, proto.attribute, spans, placed)
+        attributes = self._attributes(node.attrs, proto.attribute, bound, placed)
         if attributes is not None:
-            edits[_NODE["attribute"]] = attributes
+            edits[NODE["attribute"]] = attributes
         if bound is not None and not edits:
             return None
-        span = _EMPTY if bound is None else self._spans_of_nodes(bound.scope)[bound.index]
-        return splice(self.source, span, edits)
+        return splice(self.source, self.locator.node(bound), edits)
 
     def _attributes(
         self,
         values: dict[str, Any],
         protos: Sequence[AttributeProto],
-        spans: Callable[[], list[Span]],
+        bound: NodeBinding | None,
         placed: frozenset[int],
     ) -> list[Item] | None:
+        """The new list of attributes of a node (or of a function's defaults, `bound` None); None when unchanged."""
         if not values and not protos:
             return None
         originals = {proto.name: (index, proto) for index, proto in enumerate(protos)}
@@ -312,8 +242,8 @@ class _Writer:
         for place, (name, value) in enumerate(values.items()):
             index, original = originals.get(name, (None, None))
             if isinstance(value, Graph):
-                item = self._graph_attribute(name, value, index, spans, placed)
-            elif original is not None and self._same(value, original):
+                item = self._graph_attribute(name, value, bound, index, placed)
+            elif original is not None and same_attribute(value, original, self.bindings):
                 item = None
             else:
                 item = attribute_proto(name, value, original).SerializeToString()
@@ -326,224 +256,27 @@ class _Writer:
         return items if changed else None
 
     def _graph_attribute(
-        self,
-        name: str,
-        graph: Graph,
-        index: int | None,
-        spans: Callable[[], list[Span]],
-        placed: frozenset[int],
+        self, name: str, graph: Graph, bound: NodeBinding | None, index: int | None, placed: frozenset[int]
     ) -> Rope | None:
         rope = self.graph(graph, placed)
-        if index is not None and id(graph) in self.bindings.graphs:
-            return None if rope is None else splice(self.source, spans()[index], {_ATTRIBUTE["g"]: [rope]})
+        binding = self.bindings.graphs.get(id(graph))
+        if index is not None and bound is not None and binding is not None:
+            if bound.subgraphs.get(name) is binding and rope is None:
+                return None
+            if bound.subgraphs.get(name) is binding and rope is not None:
+                return splice(self.source, self.locator.attributes(bound)[index], {ATTRIBUTE["g"]: [rope]})
         if rope is None:
             rope = Rope()
-            rope.append(self.span_of(self.bindings.graphs[id(graph)]))
+            rope.append(self.locator.graph(binding))
         return splice(
             self.source,
-            _EMPTY,
+            EMPTY,
             {
-                _ATTRIBUTE["name"]: [name.encode()],
-                _ATTRIBUTE["g"]: [rope],
-                _ATTRIBUTE["type"]: [varint_field(_ATTRIBUTE["type"], AttributeProto.GRAPH)],
+                ATTRIBUTE["name"]: [name.encode()],
+                ATTRIBUTE["g"]: [rope],
+                ATTRIBUTE["type"]: [varint_field(ATTRIBUTE["type"], AttributeProto.GRAPH)],
             },
         )
-
-    def _same(self, value: Any, original: AttributeProto) -> bool:
-        if isinstance(value, OpaqueAttribute):
-            return value.proto is original or value.proto == original
-        if isinstance(value, Constant):
-            binding = self.bindings.constants.get(id(value))
-            if binding is None or binding.scope is not None or original.ref_attr_name:
-                return False
-            same_field = binding.proto is original.t or binding.proto == original.t
-            return same_field and _unchanged(value, binding)
-        if original.type in (AttributeProto.TENSOR, AttributeProto.GRAPH) and not original.ref_attr_name:
-            return False
-        if isinstance(value, Node.AttributeRef):
-            return bool(original.ref_attr_name) and value == plain_attribute(original)
-        if original.ref_attr_name:
-            return False
-        before = plain_attribute(original)
-        if isinstance(before, OpaqueAttribute):
-            return False
-        return _equal_plain(value, before)
-
-    # -- tensors ----------------------------------------------------------------------------------------------
-
-    def _new_constants(self, graph: Graph, placed: frozenset[int]) -> list[Constant]:
-        """Constants that the graph's own nodes use and that are in no list of initializers yet."""
-        found: dict[int, Constant] = {}
-        for tensors in (graph.outputs, *(node.inputs for node in graph.nodes)):
-            for tensor in tensors:
-                if not isinstance(tensor, Constant) or id(tensor) in placed or id(tensor) in found:
-                    continue
-                binding = self.bindings.constants.get(id(tensor))
-                if binding is None or binding.scope is None:
-                    found[id(tensor)] = tensor
-        return list(found.values())
-
-    def _unused_initializers(self, binding: GraphBinding | None) -> set[str]:
-        """Initializers that something used in the file and nothing uses now."""
-        if binding is None or isinstance(binding.proto, FunctionProto):
-            return set()
-        bound = [*binding.initializers, *binding.sparse_initializers]
-        idle = {b.constant.name for b in bound if id(b.constant) not in self.used}
-        if not idle:
-            return set()
-        if self.initializers_allowed:
-            idle -= {info.name for info in binding.proto.input}
-        return idle & _names_used(binding.proto)
-
-    def _initializers(
-        self, binding: GraphBinding | None, new: list[Constant], gone: set[str], edits: Edits
-    ) -> None:
-        items: list[Item] = []
-        changed = bool(new)
-        for bound in binding.initializers if binding is not None else []:
-            constant = bound.constant
-            if bound.proto.name in gone or not isinstance(constant, Constant):
-                changed = True
-            elif _unchanged(constant, bound):
-                items.append(Keep(bound.index))
-            else:
-                changed = True
-                items.append(tensor_proto(constant, bound.proto).SerializeToString())
-        items += [tensor_proto(constant).SerializeToString() for constant in new]
-        if changed:
-            edits[_GRAPH["initializer"]] = items
-        if binding is None:
-            return
-        sparse = [b for b in binding.sparse_initializers if b.proto.values.name not in gone]
-        if len(sparse) != len(binding.sparse_initializers):
-            edits[_GRAPH["sparse_initializer"]] = [Keep(b.index) for b in sparse]
-
-    def _interface(self, graph: Graph, binding: GraphBinding | None, gone: set[str], edits: Edits) -> None:
-        proto = binding.proto if binding is not None else GraphProto()
-        with_values = {b.constant.name for b in binding.initializers} if binding is not None else set()
-        with_values |= (
-            {b.constant.name for b in binding.sparse_initializers} if binding is not None else set()
-        )
-        kept = [info.name for info in proto.input if info.name in with_values and info.name not in gone]
-        for field, tensors, extra in (("input", graph.inputs, kept), ("output", graph.outputs, [])):
-            declared = getattr(proto, field)
-            items = self._declarations(tensors, declared, binding, extra)
-            if items != [Keep(index) for index in range(len(declared))]:
-                edits[_GRAPH[field]] = items
-
-    def _declarations(
-        self, tensors: Sequence[Tensor], protos: Any, binding: GraphBinding | None, extra: list[str]
-    ) -> list[Item]:
-        places = {info.name: index for index, info in enumerate(protos)}
-        items: list[Item] = []
-        for tensor in tensors:
-            index = places.get(tensor.name)
-            if index is not None and not self._redeclared(tensor, binding):
-                items.append(Keep(index))
-            else:
-                original = None if index is None else protos[index]
-                items.append(value_info(tensor, original).SerializeToString())
-        for name in extra:  # overridable initializers keep their place among the inputs
-            items.insert(min(places[name], len(items)), Keep(places[name]))
-        return items
-
-    @staticmethod
-    def _redeclared(tensor: Tensor, binding: GraphBinding | None) -> bool:
-        if not isinstance(tensor, Variable) or binding is None or tensor.name not in binding.declared:
-            return False
-        shape = None if tensor.shape is None else tuple(tensor.shape)
-        return (tensor.dtype, shape) != binding.declared[tensor.name]
-
-    def _value_info(self, graph: Graph, binding: GraphBinding | None, number: int, edits: Edits) -> None:
-        proto = binding.proto if binding is not None else GraphProto()
-        if isinstance(graph, Function) and not proto.value_info:
-            return
-        now = {tensor.name: tensor for node in graph.nodes for tensor in node.outputs if tensor.name}
-        items: list[Item] = []
-        changed = False
-        before: set[str] | None = None
-        for index, info in enumerate(proto.value_info):
-            tensor = now.get(info.name)
-            if tensor is None and before is None:
-                before = {name for node in proto.node for name in node.output}
-            if tensor is None and before is not None and info.name in before:
-                changed = True
-            elif tensor is not None and self._redeclared(tensor, binding):
-                changed = True
-                items.append(value_info(tensor, info).SerializeToString())
-            else:
-                items.append(Keep(index))
-        if not isinstance(graph, Function):
-            fresh = self._fresh_variables(graph, now, binding)
-            changed |= bool(fresh)
-            items += [value_info(tensor).SerializeToString() for tensor in fresh]
-        if changed:
-            edits[number] = items
-
-    @staticmethod
-    def _fresh_variables(
-        graph: Graph, now: dict[str, Tensor], binding: GraphBinding | None
-    ) -> list[Variable]:
-        """Variables that a pass made and whose type and shape it gave."""
-        known = binding.tensors if binding is not None else {}
-        outputs = {tensor.name for tensor in graph.outputs}
-        return [
-            tensor
-            for name, tensor in now.items()
-            if name not in known
-            and name not in outputs
-            and isinstance(tensor, Variable)
-            and tensor.dtype is not None
-            and tensor.shape is not None
-        ]
-
-
-def _names_used(proto: GraphProto) -> set[str]:
-    """Every tensor name that a node of the graph or of its subgraphs reads."""
-    names: set[str] = set()
-    for node in proto.node:
-        names.update(node.input)
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.GRAPH:
-                names |= _names_used(attribute.g)
-    return names
-
-
-def _unchanged(constant: Constant, binding: ConstantBinding) -> bool:
-    proto = binding.proto
-    name = proto.values.name if isinstance(proto, SparseTensorProto) else proto.name
-    if constant.name != name:
-        return False
-    if constant._values is binding.values or isinstance(proto, SparseTensorProto):
-        return True
-    if isinstance(constant._values, LazyValues):
-        return False
-    stored = binding.values.load()
-    now = constant._values
-    return stored.dtype == now.dtype and stored.shape == now.shape and _same_bytes(stored, now)
-
-
-def _same_bytes(a: np.ndarray, b: np.ndarray) -> bool:
-    if a.dtype == object:
-        return bool(np.array_equal(a, b))
-    return a.tobytes() == b.tobytes()
-
-
-def _equal_plain(value: Any, before: Any) -> bool:
-    """Equality of attribute values in which 1, 1.0 and True are different, and NaN equals itself."""
-    if isinstance(before, list):
-        if isinstance(value, np.ndarray):
-            value = value.tolist()
-        if not isinstance(value, (list, tuple)) or len(value) != len(before):
-            return False
-        return all(_equal_plain(a, b) for a, b in zip(value, before, strict=True))
-    if isinstance(before, float):
-        if not isinstance(value, (float, np.floating)):
-            return False
-        return np.float32(value).tobytes() == np.float32(before).tobytes()
-    if isinstance(before, int):
-        return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and int(value) == before
-    return type(value) is type(before) and value == before
 
 
 def _constant_node(constant: Constant) -> bytes:
