@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     "--target",
     default="iOS17",
     show_default=True,
+    metavar="[iOS13…iOS18|macOS10.15…macOS15]",
     type=click.Choice(TARGET_CHOICES, case_sensitive=False),
     help="Oldest system that the package has to load on.",
 )
@@ -106,10 +107,11 @@ def _load(source: Path) -> onnx.ModelProto:
 
 
 def _print(out: Any, lowered: LoweredModel, output: Path, explain: bool) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     if lowered.resizes:
-        table = Table("resize", "computes", "expressed as", *(["why"] if explain else []))
+        headings = ["resize", "computes", "expressed as", *(["why"] if explain else [])]
+        table = Table(*(Column(heading, overflow="fold") for heading in headings))
         for entry in lowered.resizes:
             form = entry["op"] or entry["kind"]
             mode = entry["parameters"].get("sampling_mode")
