@@ -42,7 +42,8 @@ class Capture:
     """Stands in for `run_compare_builder` and records how the simulator fares.
 
     Every record has `test` (pytest id), `status`, `operators` (MIL types in the saved program) and `detail`. Status
-    is "matched", "mismatched", "unsupported" (no kernel), "failed" (the simulator raised), or "no_expectation".
+    is "matched", "mismatched", "unsupported" (no kernel), "refused" (the inputs), "failed" (the simulator raised), or
+    "no_expectation".
     """
 
     def __init__(self, directory: Path) -> None:
@@ -73,14 +74,17 @@ class Capture:
         self, mlmodel: Any, inputs: Mapping[str, Any], names: list[str], rounds: list[list[Any]]
     ) -> tuple[str, Any, str]:
         from rewriter.coreml.simulator import load
-        from rewriter.errors import UnsupportedError
+        from rewriter.errors import InputError, UnsupportedError
 
         try:
             model = load(self._package)
             tolerances = (RTOL_FLOAT16, ATOL_FLOAT16) if _has_float16(mlmodel) else (RTOL, ATOL)
             state = model.make_state() if model.states else None
             for expected in rounds:
-                found = model.predict(inputs, state=state)
+                try:
+                    found = model.predict(inputs, state=state)
+                except InputError as error:
+                    return "refused", mlmodel, str(error)
                 if len(names) == 1 and names[0] not in found and len(found) == 1:
                     found = {names[0]: next(iter(found.values()))}
                 complaint = _compare(found, dict(zip(names, expected, strict=True)), *tolerances)
@@ -248,7 +252,7 @@ def table(records: list[Record]) -> str:
     for record in records:
         for operator in set(record["operators"]) - {"cast", "identity"} or {"identity"}:
             counts.setdefault(operator, Counter())[record["status"]] += 1
-    statuses = ("matched", "mismatched", "failed", "unsupported", "no_expectation")
+    statuses = ("matched", "mismatched", "failed", "unsupported", "refused", "no_expectation")
     lines = [f"{'operator':42}" + "".join(f"{status:>15}" for status in statuses)]
     for operator, row in sorted(counts.items()):
         lines.append(f"{operator:42}" + "".join(f"{row[status]:>15}" for status in statuses))
