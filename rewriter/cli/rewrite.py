@@ -208,7 +208,12 @@ def _samples(entry: dict[str, Any]) -> str:
 
 
 def _shape(shape: list[Any] | None) -> str:
-    return "?" if shape is None else "×".join("?" if length is None else str(length) for length in shape)
+    return "?" if shape is None else "×".join(map(_length, shape))
+
+
+def _length(length: int | str | None) -> str:
+    # Names like unk__12 come from exporters and from shape inference, and tell nothing.
+    return "?" if length is None or str(length).startswith("unk__") else str(length)
 
 
 if __name__ == "__main__":

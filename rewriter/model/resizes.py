@@ -12,6 +12,7 @@ from onnx_graphsurgeon import Node, Tensor
 
 from rewriter.errors import UnsupportedError
 from rewriter.model.constants import constant_value
+from rewriter.model.lengths import Length, LengthOf, length_sources
 from rewriter.model.scopes import Scope, display_name, in_default_domain
 from rewriter.model.shapes import Shape
 from rewriter.resampling import OnnxResize, TensorResize
@@ -120,6 +121,12 @@ class ResizeNode:
         """Constant sizes, None otherwise."""
         return self._values("sizes")
 
+    @cached_property
+    def size_sources(self) -> list[Length] | None:
+        """Where computed sizes come from, None where they are not known or there are none."""
+        tensor = self.input("sizes")
+        return None if tensor is None else length_sources(tensor)
+
     def given_by(self, name: str) -> bool:
         """Whether the output length comes from ``scales`` or ``sizes``: the input is there and not empty."""
         if name == "scales" and "scales" in self.node.attrs:
@@ -155,21 +162,18 @@ class ResizeNode:
         An axis of unknown length that the node copies (a batch axis) counts as (1, 1). A length that follows from
         scales is the one that the file declares, else the float32 product that onnxruntime takes.
         """
-        if self.input_shape is None:
+        if self.input_shape is None or self.is_parametric:
             return None
+        rank = len(self.input_shape)
         try:
             spelling = self.spelling()
-            axes = (
-                range(len(self.input_shape))
-                if spelling is None
-                else spelling.named_axes(len(self.input_shape))
-            )
+            axes = self._axes(rank) if spelling is None else spelling.named_axes(rank)
         except UnsupportedError:
             return None
         pairs = []
         for axis, n_in in enumerate(self.input_shape):
             position = axes.index(axis) if axis in axes else None
-            n_out = n_in if position is None else self._output_length(axis, position, spelling)
+            n_out = n_in if position is None else self._output_length(axis, position)
             if isinstance(n_in, int) and isinstance(n_out, int):
                 pairs.append((n_in, n_out))
             elif position is None or self._copies(axis, position):
@@ -178,29 +182,37 @@ class ResizeNode:
                 return None
         return tuple(pairs) if all(n > 0 and m > 0 for n, m in pairs) else None
 
-    def _output_length(self, axis: int, position: int, spelling: OnnxResize | None) -> int | str | None:
-        declared = self.declared_output_shape
-        if declared is not None and axis < len(declared) and isinstance(declared[axis], int):
-            return declared[axis]
-        stretched = spelling is not None and spelling.keep_aspect_ratio_policy == "stretch"
-        if self.sizes is not None and stretched:
-            return self.sizes[position]
-        n_in = self.input_shape[axis] if self.input_shape is not None else None
+    def _axes(self, rank: int) -> tuple[int, ...]:
+        axes = self.node.attrs.get("axes")
+        return tuple(range(rank)) if axes is None else tuple(axis % rank for axis in axes)
+
+    def _output_length(self, axis: int, position: int) -> int | str | None:
+        declared = _entry(self.declared_output_shape, axis)
+        if isinstance(declared, int):
+            return declared
+        size = self._size(position)
+        if isinstance(size, int):
+            return size
+        n_in = _entry(self.input_shape, axis)
         if self.scales is not None and isinstance(n_in, int):
             return int(np.float32(n_in) * np.float32(self.scales[position]))
-        inferred = self.output_shape
-        return inferred[axis] if inferred is not None and axis < len(inferred) else None
+        return _entry(self.output_shape, axis)
+
+    def _size(self, position: int) -> Length:
+        """What the sizes input says of one axis; None where it says nothing, or a policy has the last word."""
+        if self.node.attrs.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+            return None
+        sources = self.sizes if self.sizes is not None else self.size_sources
+        return sources[position] if sources is not None and position < len(sources) else None
 
     def _copies(self, axis: int, position: int) -> bool:
         if self.scales is not None:
             return self.scales[position] == 1
-        before = self.input_shape[axis] if self.input_shape is not None else None
-        after = (
-            self.output_shape[axis]
-            if self.output_shape is not None and axis < len(self.output_shape)
-            else None
-        )
-        return isinstance(before, str) and before == after
+        size = self._size(position)
+        if isinstance(size, LengthOf):
+            return size.tensor is self.node.inputs[0] and size.axis == axis
+        before = _entry(self.input_shape, axis)
+        return isinstance(before, str) and before == _entry(self.output_shape, axis)
 
     def semantics(self) -> TensorResize | None:
         """What the node computes at the shapes of the model; None where they, or its inputs, are not known.
@@ -216,3 +228,7 @@ class ResizeNode:
         if spelling is None or lengths is None:
             return None
         return spelling.semantics([n for n, _ in lengths], [m for _, m in lengths])
+
+
+def _entry(shape: Shape | None, axis: int) -> int | str | None:
+    return shape[axis] if shape is not None and axis < len(shape) else None

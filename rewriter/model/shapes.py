@@ -24,13 +24,13 @@ def infer(proto: ModelProto, view: View) -> dict[int, dict[str, Inferred]]:
 
     Inference is not strict: where it fails there is no entry.
     """
+    shapes: dict[int, dict[str, Inferred]] = {}
     try:
         inferred = onnx.shape_inference.infer_shapes(_without_weights(proto))
+        _collect(inferred.graph, view.bindings.graphs[id(view.graph)], shapes)
     except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
         # An invalid model; the checker that runs before anything is written says what is wrong with it.
         return {}
-    shapes: dict[int, dict[str, Inferred]] = {}
-    _collect(inferred.graph, view.bindings.graphs[id(view.graph)], shapes)
     return shapes
 
 

@@ -479,3 +479,28 @@ def test_passes_run_alone_and_in_any_order() -> None:
     passes.run(forward, passes.DEFAULT)
     passes.run(backward, passes.DEFAULT[::-1])
     assert run(forward.to_proto(), {"x": X})[0].tolist() == run(backward.to_proto(), {"x": X})[0].tolist()
+
+
+@pytest.mark.parametrize("op", ["Slice", "Gather"])
+def test_sizes_that_only_carry_the_batch_axis_over_are_understood(op: str) -> None:
+    # What tf2onnx writes for dynamic shapes: Shape -> Slice [0:2] -> Concat with the target size.
+    part = {
+        "Slice": helper.make_node("Slice", ["shape", "zero", "two"], ["nc"]),
+        "Gather": helper.make_node("Gather", ["shape", "both"], ["nc"]),
+    }[op]
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        part,
+        helper.make_node("Concat", ["nc", "hw"], ["sizes"], axis=0),
+        helper.make_node("Resize", ["x", "", "", "sizes"], ["y"], name="up", mode="linear"),
+    ]
+    constants = {"zero": [0], "two": [2], "both": [0, 1], "hw": [8, 10]}
+    proto = make_model(
+        nodes,
+        [info("x", ["N", "C", 4, 5])],
+        [info("y", ["N", "C", None, None])],
+        [tensor(name, values, np.int64) for name, values in constants.items()],
+    )
+    done = rewrite(Model.from_proto(proto))
+    assert done.resizes[0]["max_shift_px"] == pytest.approx(0.25)
+    assert done.resizes[0]["coreml"]["parameters"]["sampling_mode"] == "STRICT_ALIGN_CORNERS"
