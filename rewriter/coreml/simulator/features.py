@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rewriter.coreml.simulator.images import ImageFeature, read_image
 from rewriter.errors import InputError, UnsupportedError
 from rewriter.tensorspec import TensorSpec
 
@@ -101,7 +102,7 @@ class Feature:
 
 def read_features(
     spec: Any, function: Any, function_name: str, path: Path
-) -> tuple[list[Feature], list[Feature]]:
+) -> tuple[list[Feature | ImageFeature], list[Feature]]:
     """The declared inputs and outputs of one function.
 
     Args:
@@ -111,7 +112,7 @@ def read_features(
         path: named in error messages.
 
     Raises:
-        UnsupportedError: an input or output that is not a multi-array.
+        UnsupportedError: an input that is neither a multi-array nor an image, or an output that is an image.
     """
     description = spec.description
     for candidate in description.functions:
@@ -131,9 +132,7 @@ def read_features(
 def _array_type(feature: Any, path: Path) -> Any:
     kind = feature.type.WhichOneof("Type")
     if kind != "multiArrayType":
-        raise UnsupportedError(
-            f"'{feature.name}' is a {kind}, and only multi-arrays can be simulated", file=path
-        )
+        raise UnsupportedError(f"'{feature.name}' is a {kind}, which is not simulated there", file=path)
     return feature.type.multiArrayType
 
 
@@ -142,7 +141,9 @@ def _dtype(array: Any) -> np.dtype[Any]:
     return np.dtype(_ARRAY_TYPES[name])
 
 
-def _input(feature: Any, path: Path) -> Feature:
+def _input(feature: Any, path: Path) -> Feature | ImageFeature:
+    if feature.type.WhichOneof("Type") == "imageType":
+        return read_image(feature, path)
     array = _array_type(feature, path)
     default = None
     if feature.type.isOptional:

@@ -14,7 +14,7 @@ from coremltools.converters.mil.mil import Function
 
 def save_program(
     directory: Path,
-    inputs: Mapping[str, tuple[int, ...]],
+    shapes: Mapping[str, tuple[int, ...]],
     build: Callable[..., Any],
     *,
     precision: str = "float32",
@@ -23,7 +23,7 @@ def save_program(
 ) -> Path:
     """Convert a builder function to a saved ML program and return the package's path."""
     program = mil.Program()
-    placeholders = {name: mb.placeholder(shape=shape) for name, shape in inputs.items()}
+    placeholders = {name: mb.placeholder(shape=shape) for name, shape in shapes.items()}
     with Function(placeholders, opset_version=target) as function:
         outputs = build(**function.inputs)
         function.set_outputs(list(outputs) if isinstance(outputs, list | tuple) else [outputs])

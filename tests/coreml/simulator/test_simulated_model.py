@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import types
+from PIL import Image
 
 from rewriter.coreml.simulator import load, registry
 from rewriter.errors import InputError, UnsupportedError, UsageError
@@ -203,6 +204,35 @@ def test_classifier_gives_label_and_probabilities(tmp_path: Path) -> None:
     assert found["classLabel"] == "dog"
     probabilities = next(value for value in found.values() if isinstance(value, dict))
     assert probabilities == pytest.approx({"cat": 0.2, "dog": 0.5, "fish": 0.3})
+
+
+@pytest.mark.parametrize("layout", ["RGB", "BGR", "GRAYSCALE"])
+def test_image_input(layout: str, tmp_path: Path) -> None:
+    channels = 1 if layout == "GRAYSCALE" else 3
+    bias = [-1.0, -0.5, 0.25][:channels]
+    package = save_program(
+        tmp_path,
+        {"x": (1, channels, 4, 5)},
+        lambda x: mb.mul(x=x, y=np.float32(2), name="y"),
+        inputs=[
+            ct.ImageType(
+                name="x",
+                shape=(1, channels, 4, 5),
+                scale=1 / 127,
+                bias=bias if channels == 3 else bias[0],
+                color_layout=ct.colorlayout[layout],
+            )
+        ],
+    )
+    model = load(package)
+    picture = np.random.default_rng(0).integers(0, 256, (4, 5, 3)[: 2 + (channels == 3)], np.uint8)
+    assert model.inputs[0].shape == picture.shape
+    planes = np.atleast_3d(picture)[..., ::-1] if layout == "BGR" else np.atleast_3d(picture)
+    want = 2 * (planes.transpose(2, 0, 1)[None] / 127 + np.reshape(bias, (1, channels, 1, 1)))
+    np.testing.assert_allclose(model.predict({"x": picture})["y"], want, atol=1e-5)
+    np.testing.assert_allclose(model.predict({"x": Image.fromarray(picture)})["y"], want, atol=1e-5)
+    with pytest.raises(InputError, match="wants a picture 4 x 5"):
+        model.predict({"x": picture[:3]})
 
 
 def test_tensors_are_freed_after_their_last_use(tmp_path: Path) -> None:
