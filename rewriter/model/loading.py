@@ -7,13 +7,14 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
-from rewriter.errors import InputError
+from rewriter.errors import InputError, UnsupportedError
 from rewriter.model.wire import Span, WireError, fields
 
 __all__ = ["check_sane", "parse", "read"]
 
 _LARGEST_OPSET = 1000
 _GRAPH_FIELD = 7
+_LARGEST_MESSAGE = 2**31
 
 
 def read(path: Path) -> bytes:
@@ -40,7 +41,14 @@ def parse(data: bytes, path: Path | None) -> ModelProto:
 
     Raises:
         InputError: not ONNX, truncated, or damaged.
+        UnsupportedError: larger than protobuf can parse.
     """
+    if len(data) >= _LARGEST_MESSAGE:
+        raise UnsupportedError(
+            "models of 2 GiB and more in one file are not supported",
+            file=path,
+            remedy="save it with its weights as external data",
+        )
     proto = ModelProto()
     try:
         proto.ParseFromString(data)
