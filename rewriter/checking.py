@@ -17,6 +17,7 @@ _UNSUPPORTED = (
     "Could not find an implementation",
     "NOT_IMPLEMENTED",
     "No opset import for domain",
+    "Exception during initialization",
 )
 
 
