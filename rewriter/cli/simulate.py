@@ -72,9 +72,8 @@ def command(
             for number, (case, arrays) in enumerate(cases.items(), start=1):
                 status.update(f"running case {number}/{len(cases)}")
                 found = model.predict(arrays, trace="all" if "all" in trace else trace)
-                results.update(
-                    {f"{case}/out/{name}" if case else name: value for name, value in found.items()}
-                )
+                for name, value in found.items():
+                    results.update(_as_arrays(f"{case}/out/{name}" if case else name, value))
         write_bytes(output, _npz(results))
         _print(out, model, results, output)
         emit_json(_payload(model, list(cases), results, output), json_path)
@@ -110,6 +109,15 @@ def _read_cases(path: Path) -> dict[str, dict[str, np.ndarray]]:
     return {"": plain}
 
 
+def _as_arrays(name: str, value: Any) -> dict[str, np.ndarray]:
+    """An output as arrays; a classifier's probabilities by label become values and, beside them, labels."""
+    import numpy as np
+
+    if not isinstance(value, dict):
+        return {name: np.asarray(value)}
+    return {name: np.array(list(value.values())), f"{name}.labels": np.array(list(value))}
+
+
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     import numpy as np
 
@@ -118,7 +126,7 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
         for name, value in arrays.items():
             # Written one by one: np.savez takes names as keyword arguments and so cannot take "file".
             with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
-                np.lib.format.write_array(stream, np.asarray(value), allow_pickle=False)
+                np.lib.format.write_array(stream, value, allow_pickle=False)
     return buffer.getvalue()
 
 

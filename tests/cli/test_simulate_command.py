@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import coremltools as ct
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -55,6 +56,23 @@ def test_plain_names_and_trace(package: Path, tmp_path: Path) -> None:
     with np.load(tmp_path / "out.npz") as found:
         assert sorted(found.files) == ["sum", "y"]
         np.testing.assert_array_equal(found["sum"], np.full((2, 2), -4.0))
+
+
+def test_classifier_outputs_are_arrays(tmp_path: Path) -> None:
+    classifier = save_program(
+        tmp_path,
+        {"x": (1, 2)},
+        lambda x: mb.softmax(x=x, axis=-1, name="p"),
+        classifier_config=ct.ClassifierConfig(["cat", "dog"]),
+    )
+    np.savez(tmp_path / "in.npz", x=np.log([[0.25, 0.75]]))
+    code, _, _ = invoke(classifier, "--inputs", tmp_path / "in.npz", "-o", tmp_path / "out.npz")
+    assert code == 0
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as found:
+        assert str(found["classLabel"]) == "dog"
+        (labels,) = (name for name in found.files if name.endswith(".labels"))
+        assert found[labels].tolist() == ["cat", "dog"]
+        np.testing.assert_allclose(found[labels.removesuffix(".labels")], [0.25, 0.75], atol=1e-6)
 
 
 @pytest.mark.parametrize(
