@@ -16,9 +16,10 @@ def main() -> None:
 
 @main.command("list")
 def list_command() -> None:
-    """List the networks."""
+    """List the networks, and what `rewriter deploy` takes to build each."""
     for sample in REGISTRY.values():
-        click.echo(f"{sample.name:24} {sample.summary}")
+        weights = f" --weights {os.path.relpath(sample.weights)}" if sample.weights else ""
+        click.echo(f"{sample.name:24} {sample.summary}\n{'':24} --builder {sample.builder}{weights}")
 
 
 @main.command("build")

@@ -39,7 +39,7 @@ def test_image(tmp_path):
     from matplotlib.image import imread
 
     np.testing.assert_allclose(
-        imread(tmp_path / "x.png")[..., :3], sample_input("segmenter")[0], atol=1 / 255
+        imread(tmp_path / "x.png")[..., :3], sample_input("segmenter", 15)[0], atol=1 / 255
     )
 
 

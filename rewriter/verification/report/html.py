@@ -79,4 +79,5 @@ def _number(value: float | None) -> str:
 
 
 def _shape(shape: Sequence[object] | None) -> str:
-    return "×".join("?" if length is None else str(length) for length in shape) if shape else "–"
+    """Lengths that are not fixed, whatever their name in the file, are question marks."""
+    return "×".join(str(length) if isinstance(length, int) else "?" for length in shape) if shape else "–"
