@@ -19,7 +19,10 @@ def _invoke(*arguments):
 
 def test_list():
     lines = _invoke("list").splitlines()
-    assert [line.split()[0] for line in lines] == list(REGISTRY)
+    assert [line.split()[0] for line in lines[::2]] == list(REGISTRY)
+    for sample, line in zip(REGISTRY.values(), lines[1::2], strict=True):
+        assert line.strip().startswith(f"--builder {sample.builder}")
+        assert ("--weights" in line) == (sample.weights is not None)
 
 
 @pytest.mark.parametrize("name", REGISTRY)
