@@ -51,7 +51,7 @@ def test_all_of_apples_triples(tmp_path: Path) -> None:
     assert _unexplained(records) == []
     used = {find_exception(record) for record in records}
     assert [exception.test for exception in EXCEPTIONS if exception not in used] == []
-    assert Counter(record["status"] for record in records)["matched"] >= 3000
+    assert Counter(record["status"] for record in records)["matched"] >= 4700
 
 
 def test_every_operator_of_coremltools_has_a_kernel() -> None:
