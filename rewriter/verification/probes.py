@@ -16,24 +16,37 @@ from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
 from rewriter.verification.runners.golden import read_npz
 
-__all__ = ["DEFAULT_SIDE", "probe_cases", "read_cases"]
+__all__ = ["RANGES", "SIDES", "probe_cases", "read_cases"]
 
-DEFAULT_SIDE = 64
-"""Length that stands in for an axis whose length is not fixed (the first axis becomes 1)."""
+SIDES = (64, 128, 224, 256)
+"""Lengths that may stand in for an axis whose length is not fixed (the first axis becomes 1)."""
+
+RANGES = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+"""Ranges of values that networks are trained for, the usual one first."""
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
-def probe_cases(specs: Sequence[TensorSpec], seed: int = 0) -> dict[str, Arrays]:
-    """Case name → input name → array, values in [0, 1].
+def probe_cases(
+    specs: Sequence[TensorSpec], seed: int = 0, *, side: int = SIDES[0], low: float = 0.0, high: float = 1.0
+) -> dict[str, Arrays]:
+    """Case name → input name → array.
 
-    Inputs of rank 4 are taken as images, channels last unless only axis 1 is as short as a channel axis; of the
-    others every case but the first is noise.
+    Inputs of rank 4 are taken as images, channels last unless only axis 1 is as short as a channel axis; all others
+    are noise in every case.
+
+    Args:
+        specs: the inputs.
+        seed: of everything that is drawn.
+        side: stands in for lengths that are not fixed.
+        low, high: range of the values of floating-point inputs; uint8 inputs always have their whole range, other
+            integers are 0 and 1.
     """
     cases: dict[str, Arrays] = {}
+    suffix = "" if (low, high) == RANGES[0] else f" in [{low:g}, {high:g}]"
     for number, (name, draw) in enumerate(_PROBES.items()):
         rng = np.random.default_rng([seed, number])
-        cases[name] = {spec.name: _array(spec, draw, rng) for spec in specs}
+        cases[name + suffix] = {spec.name: _array(spec, draw, rng, side, low, high) for spec in specs}
     return cases
 
 
@@ -119,10 +132,11 @@ Draw = Callable[[np.random.Generator, int, int, int], np.ndarray]
 """(generator, height, width, channels) → float64 [height, width, channels] in [0, 1]."""
 
 
-def _array(spec: TensorSpec, draw: Draw, rng: np.random.Generator) -> np.ndarray:
+def _array(
+    spec: TensorSpec, draw: Draw, rng: np.random.Generator, side: int, low: float, high: float
+) -> np.ndarray:
     shape = tuple(
-        length if length is not None else (1 if axis == 0 else DEFAULT_SIDE)
-        for axis, length in enumerate(spec.shape)
+        length if length is not None else (1 if axis == 0 else side) for axis, length in enumerate(spec.shape)
     )
     if len(shape) != 4:
         values = rng.uniform(size=shape)
@@ -133,7 +147,7 @@ def _array(spec: TensorSpec, draw: Draw, rng: np.random.Generator) -> np.ndarray
         if channels_first:
             values = np.moveaxis(values, -1, 1)
     if np.issubdtype(spec.dtype, np.floating):
-        return values.astype(spec.dtype)
+        return (low + (high - low) * values).astype(spec.dtype)
     return np.round(values * (255 if spec.dtype == np.uint8 else 1)).astype(spec.dtype)
 
 

@@ -86,7 +86,8 @@ class PairResult:
         candidate: name of the candidate runner.
         simulated: whether either side was evaluated by the Core ML simulator.
         precision: the candidate's compute precision, `float32` or `float16`.
-        cases: results in the order they ran.
+        cases: results in the order they ran; empty when the candidate could not run.
+        pairing: which input and output belongs to which, and how layouts differ.
     """
 
     reference: str
@@ -94,6 +95,7 @@ class PairResult:
     simulated: bool
     precision: str
     cases: tuple[CaseResult, ...]
+    pairing: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -114,6 +116,7 @@ class PairResult:
             "simulated": self.simulated,
             "precision": self.precision,
             "passed": self.passed,
+            "pairing": list(self.pairing),
             "cases": [case.to_json() for case in self.cases],
         }
 

@@ -6,19 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rewriter.errors import UsageError
+from rewriter.errors import RewriterError, UsageError
 from rewriter.tensorspec import TensorSpec
-from rewriter.verification.diagnosis import Evidence, diagnose, provenance_findings
-from rewriter.verification.metrics import TOLERANCES, compare_outputs
+from rewriter.verification.cases import choose_cases
+from rewriter.verification.evidence import Comparison, Evidence
+from rewriter.verification.metrics import TOLERANCES, compare_outputs, constant_over_cases, mark_uninformative
 from rewriter.verification.pairing import Link, pair
-from rewriter.verification.probes import probe_cases, read_cases
 from rewriter.verification.result import CaseResult, Finding, PairResult, VerificationReport
 from rewriter.verification.runners import Arrays, Runner, open_runner
-from rewriter.verification.runners.golden import GoldenRunner
 
 __all__ = ["verify"]
 
 Progress = Callable[[str], None]
+
+_SAME_FOR_ALL = "the reference's output is the same for all inputs: nothing could be seen to differ"
 
 
 def verify(
@@ -37,7 +38,7 @@ def verify(
     Args:
         reference, candidates: anything that `open_runner` opens.
         inputs: the user's own inputs, run beside the built-in probes: a file or folder, or case → name → array.
-        rtol: bound on max|d| / range; by default 1e-4 for float32 candidates and 1e-2 for float16 ones.
+        rtol: bound on max|d| / range; by default 1e-4, and 1e-2 where either side computes in float16.
         atol: absolute bound that is enough to pass on its own.
         seed: of the probes.
         engine: for Core ML, ``simulator`` or ``coreml``.
@@ -49,62 +50,51 @@ def verify(
     if not candidates:
         raise UsageError("nothing to compare", remedy="name at least one candidate")
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if value is not None and not value >= 0:
-            raise UsageError(f"{name} must not be negative")
+        if value is not None and not 0 <= value < float("inf"):
+            raise UsageError(f"{name} must be a number from 0 on")
     say = progress or (lambda line: None)
     expected_by = open_runner(reference, engine=engine)
     runners = [open_runner(candidate, engine=engine) for candidate in candidates]
-    cases = _cases(expected_by, runners, inputs, seed)
     say(f"running {expected_by.name}")
-    expected = {name: expected_by.run(arrays) for name, arrays in cases.items()}
+    cases, expected = choose_cases(expected_by, runners, inputs, seed)
+    dead = _dead_outputs(expected)
     pairs: list[PairResult] = []
     findings: list[Finding] = []
     for runner in runners:
         say(f"running {runner.name}")
-        result, evidence, outputs = _compare(expected_by, runner, cases, expected, rtol, atol)
-        pairs.append(result)
-        if result.passed:
-            findings += provenance_findings(runner, evidence[0].inputs)
-        else:
-            say(f"looking for the cause in {runner.name}")
-            findings += diagnose(runner, result, evidence, outputs)
+        try:
+            comparison = _compare(expected_by, runner, cases, expected, dead, rtol, atol)
+        except _RunError as error:
+            pairs.append(_not_run(expected_by, runner))
+            findings.append(error.finding)
+            continue
+        pairs.append(comparison.pair)
+        findings += _findings(comparison, say)
     findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.level))
     return VerificationReport(tuple(pairs), tuple(findings))
 
 
-def _cases(reference: Runner, candidates: Sequence[Runner], inputs: Any, seed: int) -> dict[str, Arrays]:
-    """The inputs to run, by case; a golden reference brings its own."""
-    if isinstance(reference, GoldenRunner):
-        return reference.cases
-    specs = _pinned(reference.inputs, candidates)
-    if not specs:
-        if not isinstance(inputs, Mapping):
-            raise UsageError(f"the inputs of {reference.name} are not known", remedy="give inputs as arrays")
-        return {name: dict(arrays) for name, arrays in inputs.items()}
-    own: Mapping[str, Arrays] = {}
-    if inputs is not None:
-        own = inputs if isinstance(inputs, Mapping) else read_cases(Path(inputs), specs)
-    return {**{name: dict(arrays) for name, arrays in own.items()}, **probe_cases(specs, seed)}
+class _RunError(Exception):
+    """A candidate that loads, and fails on inputs that the reference takes."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
 
 
-def _pinned(specs: Sequence[TensorSpec], candidates: Sequence[Runner]) -> list[TensorSpec]:
-    """The reference's inputs, with lengths that it leaves open taken from candidates that fix them."""
-    pinned = list(specs)
-    for candidate in candidates:
-        for index, link in enumerate(pair(pinned, candidate.inputs, "input") if candidate.inputs else []):
-            other = next(spec for spec in candidate.inputs if spec.name == link.candidate)
-            order = range(len(other.shape)) if link.permutation is None else _inverse(link.permutation)
-            theirs = [other.shape[axis] for axis in order]
-            if len(theirs) == len(pinned[index].shape):
-                shape = tuple(
-                    a if a is not None else b for a, b in zip(pinned[index].shape, theirs, strict=True)
-                )
-                pinned[index] = TensorSpec(pinned[index].name, shape, pinned[index].dtype)
-    return pinned
+def _findings(comparison: Comparison, say: Progress) -> list[Finding]:
+    from rewriter.verification.diagnosis import diagnose
+    from rewriter.verification.passing import findings_of_a_pass
+
+    if comparison.pair.passed:
+        return findings_of_a_pass(comparison)
+    say(f"looking for the cause in {comparison.candidate.name}")
+    return diagnose(comparison, say)
 
 
-def _inverse(permutation: tuple[int, ...]) -> list[int]:
-    return sorted(range(len(permutation)), key=lambda axis: permutation[axis])
+def _dead_outputs(expected: Mapping[str, Arrays]) -> set[str]:
+    names = next(iter(expected.values()))
+    return {name for name in names if constant_over_cases([arrays[name] for arrays in expected.values()])}
 
 
 def _compare(
@@ -112,34 +102,52 @@ def _compare(
     candidate: Runner,
     cases: Mapping[str, Arrays],
     expected: Mapping[str, Arrays],
+    dead: set[str],
     rtol: float | None,
     atol: float | None,
-) -> tuple[PairResult, list[Evidence], list[Link]]:
+) -> Comparison:
     first = next(iter(cases))
     inputs = pair(_as_specs(cases[first]), candidate.inputs or _as_specs(cases[first]), "input")
-    tolerance = TOLERANCES[candidate.precision] if rtol is None else rtol
+    lower = "float16" if "float16" in (reference.precision, candidate.precision) else "float32"
+    tolerance = TOLERANCES[lower] if rtol is None else rtol
     outputs: list[Link] = []
     results, evidence = [], []
     for name, arrays in cases.items():
         own = {link.candidate: link.to_candidate(arrays[link.reference]) for link in inputs}
-        raw = candidate.run(own)
+        raw = _run(candidate, name, own)
         if not outputs:
             # Concrete shapes of this run: declared ones may be open.
             outputs = pair(_as_specs(expected[name]), _as_specs(raw), "output")
         got = {link.reference: link.to_reference(raw[link.candidate]) for link in outputs}
-        results.append(
-            CaseResult(
-                name,
-                tuple(
-                    compare_outputs(key, expected[name][key], got[key], tolerance=tolerance, atol=atol)
-                    for key in got
-                ),
-            )
-        )
-        evidence.append(Evidence(name, own, dict(expected[name]), got))
+        compared = [
+            compare_outputs(key, expected[name][key], got[key], tolerance=tolerance, atol=atol) for key in got
+        ]
+        compared = [mark_uninformative(o, _SAME_FOR_ALL) if o.name in dead else o for o in compared]
+        results.append(CaseResult(name, tuple(compared)))
+        evidence.append(Evidence(name, dict(arrays), own, dict(expected[name]), got))
+    result = PairResult(
+        reference.name,
+        candidate.name,
+        candidate.simulated or reference.simulated,
+        candidate.precision,
+        tuple(results),
+        tuple(link.describe() for link in (*inputs, *outputs)),
+    )
+    return Comparison(reference, candidate, result, evidence, inputs, outputs, tolerance)
+
+
+def _run(candidate: Runner, case: str, inputs: Arrays) -> Arrays:
+    try:
+        return candidate.run(inputs)
+    except RewriterError as error:
+        message = f"{candidate.name} cannot run case '{case}': {error.message}"
+        finding = Finding(message, node=error.node, candidate=candidate.name, remedy=error.remedy)
+        raise _RunError(finding) from error
+
+
+def _not_run(reference: Runner, candidate: Runner) -> PairResult:
     simulated = candidate.simulated or reference.simulated
-    result = PairResult(reference.name, candidate.name, simulated, candidate.precision, tuple(results))
-    return result, evidence, outputs
+    return PairResult(reference.name, candidate.name, simulated, candidate.precision, ())
 
 
 def _as_specs(arrays: Arrays) -> list[TensorSpec]:

@@ -36,9 +36,11 @@ class Runner(Protocol):
     name: str
     kind: str
     simulated: bool
-    precision: str
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
+
+    @property
+    def precision(self) -> str: ...
 
     @property
     def source(self) -> Path | None: ...

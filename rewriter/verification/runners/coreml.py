@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -37,21 +38,45 @@ class SimulatorRunner:
     kind = "coreml"
     simulated = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, precision: Literal["as_saved", "float32"] = "as_saved") -> None:
         from rewriter.coreml.simulator import load
 
         self.source = path
         self.name = f"coreml:{path.name}"
-        self._model = load(path)
+        self._model = load(path, precision=precision)
         self.precision = self._model.compute_precision
         self.inputs = list(self._model.inputs)
         self.outputs = list(self._model.outputs)
+        self._output_names = {spec.name for spec in self.outputs}
+
+    def in_float32(self) -> SimulatorRunner:
+        """The same package, evaluated without rounding to float16."""
+        return SimulatorRunner(self.source, "float32")
+
+    def first_not_finite(self, inputs: Arrays) -> str | None:
+        """Name of the first intermediate tensor that holds NaN or infinity; None where none does."""
+        feed = {spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs}
+        # Traced tensors come in the order in which they are computed.
+        for name, value in self._model.predict(feed, trace="all").items():
+            array = np.asarray(value)
+            if name not in self._output_names and array.dtype.kind == "f" and not np.isfinite(array).all():
+                return name
+        return None
+
+    @property
+    def function(self) -> str:
+        """Name of the program's function that runs."""
+        return self._model.function
 
     def run(self, inputs: Arrays) -> Arrays:
         """Outputs by name."""
-        return dict(
-            self._model.predict({spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs})
-        )
+        return self.trace(inputs, ())
+
+    def trace(self, inputs: Arrays, names: Iterable[str]) -> Arrays:
+        """Outputs by name, and the program's intermediate tensors of these names."""
+        feed = {spec.name: inputs[spec.name].astype(spec.dtype) for spec in self.inputs}
+        found = self._model.predict(feed, trace=names)
+        return {name: np.asarray(value) for name, value in found.items()}
 
 
 class AppleRunner:

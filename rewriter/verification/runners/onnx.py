@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,17 @@ _DTYPES = {
     "tensor(bool)": np.bool_,
 }
 
+_THREADS = 2
+"""Fixed, so that results do not depend on the machine's number of cores."""
+
 
 def session(model: bytes | str) -> onnxruntime.InferenceSession:
     """A CPU session with graph optimisations off, for serialised bytes or a path."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    options.intra_op_num_threads = _THREADS
+    onnxruntime.set_default_logger_severity(4)  # some kernels do not use the session's own logger
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -44,7 +50,6 @@ class OnnxRunner:
 
     kind = "onnx"
     simulated = False
-    precision = "float32"
 
     def __init__(self, source: Path | onnx.ModelProto) -> None:
         self.source = source if isinstance(source, Path) else None
@@ -57,6 +62,18 @@ class OnnxRunner:
             raise InputError(f"onnxruntime cannot load the model: {cause}", file=self.source) from error
         self.inputs = [_spec(value) for value in self._session.get_inputs()]
         self.outputs = [_spec(value) for value in self._session.get_outputs()]
+
+    @cached_property
+    def precision(self) -> str:
+        """``float16`` where any tensor of the main graph is declared so."""
+        half = onnx.TensorProto.FLOAT16
+        proto = self._proto or onnx.load(str(self.source), load_external_data=False)
+        tensors = (tensor.data_type for tensor in proto.graph.initializer)
+        values = (
+            value.type.tensor_type.elem_type
+            for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)
+        )
+        return "float16" if half in tensors or half in values else "float32"
 
     @property
     def proto(self) -> onnx.ModelProto:

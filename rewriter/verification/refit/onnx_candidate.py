@@ -1,0 +1,317 @@
+"""An ONNX model whose resizes multiply by matrices that are fed as inputs; one onnxruntime session tries them all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from rewriter.errors import RewriterError
+from rewriter.resampling import OnnxResize, TensorResize
+from rewriter.verification.refit.candidate import Assignment
+from rewriter.verification.refit.suspects import Suspect, axis_matrix, recorded_spelling
+from rewriter.verification.runners import Arrays
+from rewriter.verification.runners.onnx import session
+
+__all__ = ["OnnxCandidate"]
+
+_OPS = ("Resize", "Upsample")
+_PREFIX = "rewriter.refit."
+
+
+@dataclass(eq=False)
+class _Place:
+    """Where a suspect sits: its node, and the axes that any meaning of it changes."""
+
+    suspect: Suspect
+    node: onnx.NodeProto
+    axes: tuple[int, ...] = ()
+    masked: bool = False
+
+    def widen(self, own: TensorResize) -> bool:
+        """Take in the axes that a resize changes; whether there are new ones."""
+        resized = {k for k, axis in enumerate(own.axes) if axis.n_in != axis.n_out or not axis.is_identity}
+        before = (self.axes, self.masked)
+        self.axes = tuple(sorted(resized.union(self.axes)))
+        self.masked = self.masked or own.extrapolates
+        return before != (self.axes, self.masked)
+
+    def matrix_name(self, axis: int) -> str:
+        return f"{_PREFIX}{self.node.output[0]}.{axis}"
+
+    @property
+    def mask_name(self) -> str:
+        return f"{_PREFIX}{self.node.output[0]}.inside"
+
+    @property
+    def value_name(self) -> str:
+        return f"{_PREFIX}{self.node.output[0]}.outside_value"
+
+
+class OnnxCandidate:
+    """See `Refittable`.
+
+    Args:
+        model: with its weights; it is not changed.
+        cases: the model's own inputs by case.
+    """
+
+    def __init__(self, model: onnx.ModelProto, cases: Mapping[str, Arrays]) -> None:
+        self._model = _without_functions(model)
+        self._cases = cases
+        self.unexamined: list[tuple[str, str]] = [
+            (_name(node), "it runs inside a subgraph") for node in _nested_resizes(self._model.graph)
+        ]
+        self._nodes = [node for node in self._model.graph.node if _is_resize(node)]
+        self._cut = _Cut(self._model.graph, self._nodes)
+        self._tapped: dict[str, Arrays] = {}
+        self._session: Any = None
+        first = next(iter(cases))
+        self._tapped[first] = self._tap(cases[first])
+        self._places = self._find(first)
+        self.suspects = [place.suspect for place in self._places]
+
+    def prepare(self, case: str) -> None:
+        """Learn what the resizes compute at the lengths of a case."""
+        if case in self._tapped:
+            return
+        values = self._tapped[case] = self._tap(self._cases[case])
+        for place in self._places:
+            own = _semantics(place.node, self._opset, values)
+            place.suspect.own[case] = own
+            if place.widen(own):
+                self._session = None
+
+    def outputs(self, case: str, assignment: Assignment) -> Arrays:
+        """Outputs by name for the inputs of one case."""
+        self.prepare(case)
+        if self._session is None:
+            self._session = session(self._exchangeable().SerializeToString())
+        values = self._tapped[case]
+        feed = {name: values[name] for name in self._cut.frontier}
+        for index, place in enumerate(self._places):
+            meaning = place.suspect.meaning(assignment.get(index), case)
+            feed.update(_feed(place, meaning))
+        given = {value.name for value in self._session.get_inputs()}
+        names = [value.name for value in self._session.get_outputs()]
+        got = self._session.run(names, {name: array for name, array in feed.items() if name in given})
+        settled = {name: values[name] for name in self._cut.settled}
+        return {**settled, **dict(zip(names, got, strict=True))}
+
+    @property
+    def _opset(self) -> int:
+        return next((o.version for o in self._model.opset_import if o.domain in ("", "ai.onnx")), 1)
+
+    def _tap(self, inputs: Arrays) -> Arrays:
+        """Everything that one run tells: inputs and shapes of resizes, and what the cut needs."""
+        graph = self._model.graph
+        wanted = {name for node in self._nodes for name in (*node.input, node.output[0]) if name}
+        wanted |= {*self._cut.frontier, *self._cut.settled}
+        known = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer if t.name in wanted}
+        declared = {value.name for value in graph.output}
+        tapped = onnx.ModelProto()
+        tapped.CopyFrom(self._model)
+        fixed = {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
+        tapped.graph.output.extend(
+            onnx.ValueInfoProto(name=name) for name in sorted(wanted - declared - fixed)
+        )
+        running = session(tapped.SerializeToString())
+        names = [value.name for value in running.get_outputs()]
+        feed = {value.name: inputs[value.name] for value in running.get_inputs() if value.name in inputs}
+        return {**known, **feed, **dict(zip(names, running.run(names, feed), strict=True))}
+
+    def _find(self, case: str) -> list[_Place]:
+        recorded = _recorded(self._model)
+        places = []
+        for node in self._nodes:
+            try:
+                own = _semantics(node, self._opset, self._tapped[case])
+            except RewriterError as error:
+                self.unexamined.append((_name(node), error.message))
+                continue
+            record = _own_record(node) or recorded.get(node.name)
+            place = _Place(Suspect(_name(node), {case: own}, recorded_spelling(record)), node)
+            place.widen(own)
+            places.append(place)
+        return places
+
+    def _exchangeable(self) -> onnx.ModelProto:
+        """The part of the model behind its first resizes, each of which multiplies by its inputs."""
+        first = next(iter(self._tapped.values()))
+        by_output = {place.node.output[0]: place for place in self._places}
+        model = onnx.ModelProto()
+        model.ir_version = self._model.ir_version
+        model.opset_import.extend(self._model.opset_import)
+        graph = model.graph
+        graph.name = "refit"
+        graph.input.extend(_declaration(name, first[name].dtype) for name in self._cut.frontier)
+        for node in self._cut.nodes:
+            place = by_output.get(node.output[0])
+            if place is None:
+                graph.node.append(node)
+                continue
+            rank, dtype = first[node.output[0]].ndim, first[node.input[0]].dtype
+            graph.node.extend(_multiplications(place, rank, dtype))
+            graph.input.extend(
+                _declaration(place.matrix_name(axis), np.dtype(np.float32)) for axis in place.axes
+            )
+            if place.masked:
+                graph.input.append(_declaration(place.mask_name, np.dtype(np.bool_)))
+                graph.input.append(_declaration(place.value_name, np.dtype(np.float32)))
+        read = {name for node in graph.node for name in _reads(node)}
+        graph.initializer.extend(t for t in self._model.graph.initializer if t.name in read)
+        graph.sparse_initializer.extend(self._model.graph.sparse_initializer)
+        settled = set(self._cut.settled)
+        graph.output.extend(v for v in self._model.graph.output if v.name not in settled)
+        return model
+
+
+class _Cut:
+    """The nodes that depend on a resize, and the tensors from before that they read.
+
+    Attributes:
+        nodes: resizes and what depends on them, and the constants they read.
+        frontier: tensors that `nodes` read and other nodes or the model's inputs provide.
+        settled: outputs of the model that depend on no resize.
+    """
+
+    def __init__(self, graph: onnx.GraphProto, resizes: list[onnx.NodeProto]) -> None:
+        roots = {node.output[0] for node in resizes}
+        changing: set[str] = set()
+        dependent = []
+        for node in graph.node:
+            if node.output and (node.output[0] in roots or any(name in changing for name in _reads(node))):
+                changing.update(name for name in node.output if name)
+                dependent.append(node)
+        read = {name for node in dependent for name in _reads(node)}
+        constants = [n for n in graph.node if n.op_type == "Constant" and n.output[0] in read]
+        self.nodes = [*constants, *dependent]
+        provided = {name for node in self.nodes for name in node.output}
+        provided |= {tensor.name for tensor in graph.initializer}
+        provided |= {tensor.values.name for tensor in graph.sparse_initializer}
+        available = {name for node in graph.node for name in node.output}
+        available |= {value.name for value in graph.input}
+        self.frontier = sorted((read & available) - provided)
+        self.settled = [value.name for value in graph.output if value.name not in changing]
+
+
+def _semantics(node: onnx.NodeProto, opset: int, values: Arrays) -> TensorResize:
+    """What a node computes at the shapes and with the inputs of one run."""
+
+    def given(index: int) -> list[Any] | None:
+        name = node.input[index] if len(node.input) > index else ""
+        return values[name].ravel().tolist() if name and values[name].size else None
+
+    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    legacy = node.op_type == "Upsample" or opset < 11
+    roi, scales, sizes = (None, given(1), None) if legacy else (given(1), given(2), given(3))
+    crops = attributes.get("coordinate_transformation_mode") == b"tf_crop_and_resize"
+    spelled = OnnxResize.from_attributes(
+        node.op_type, opset, attributes, scales=scales, sizes=sizes, roi=roi if crops else None
+    )
+    return spelled.semantics(values[node.input[0]].shape, values[node.output[0]].shape)
+
+
+def _multiplications(place: _Place, rank: int, dtype: np.dtype[Any]) -> Iterator[onnx.NodeProto]:
+    """The nodes that replace a resize: for each axis one product with a matrix input."""
+    source, target = place.node.input[0], place.node.output[0]
+    steps: list[tuple[str, list[str], dict[str, Any]]] = []  # "" stands for the result of the step before
+    if dtype != np.float32:
+        steps.append(("Cast", [""], {"to": onnx.TensorProto.FLOAT}))
+    for axis in place.axes:
+        matrix = place.matrix_name(axis)
+        if axis == rank - 1:
+            steps.append(("MatMul", ["", matrix], {}))
+        elif axis == rank - 2:
+            steps.append(("MatMul", [matrix, ""], {}))
+        else:
+            swapped = list(range(rank))
+            swapped[axis], swapped[-1] = rank - 1, axis  # its own inverse
+            steps.append(("Transpose", [""], {"perm": swapped}))
+            steps.append(("MatMul", ["", matrix], {}))
+            steps.append(("Transpose", [""], {"perm": swapped}))
+    if place.masked:
+        steps.append(("Where", [place.mask_name, "", place.value_name], {}))
+    if dtype != np.float32:
+        steps.append(("Cast", [""], {"to": helper.np_dtype_to_tensor_dtype(dtype)}))
+    steps.append(("Identity", [""], {}))
+    for index, (op, inputs, attributes) in enumerate(steps):
+        result = target if index == len(steps) - 1 else f"{_PREFIX}{target}:{index}"
+        yield helper.make_node(op, [name or source for name in inputs], [result], **attributes)
+        source = result
+
+
+def _feed(place: _Place, meaning: TensorResize) -> Arrays:
+    """Matrices, as the products read them, and where the extrapolation value belongs."""
+    feed = {}
+    for axis in place.axes:
+        matrix = axis_matrix(meaning.axes[axis])
+        feed[place.matrix_name(axis)] = matrix if axis == len(meaning.axes) - 2 else matrix.T
+    if place.masked:
+        feed[place.mask_name] = np.ascontiguousarray(meaning.inside_mask())
+        feed[place.value_name] = np.array(meaning.extrapolation_value, np.float32)
+    return feed
+
+
+def _declaration(name: str, dtype: np.dtype[Any]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), None)
+
+
+def _is_resize(node: onnx.NodeProto) -> bool:
+    return node.op_type in _OPS and node.domain in ("", "ai.onnx")
+
+
+def _name(node: onnx.NodeProto) -> str:
+    return str(node.name or node.output[0])
+
+
+def _subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def _nested_resizes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        for nested in _subgraphs(node):
+            yield from (inner for inner in nested.node if _is_resize(inner))
+            yield from _nested_resizes(nested)
+
+
+def _reads(node: onnx.NodeProto) -> Iterator[str]:
+    """Tensors that a node reads, those that its subgraphs read included."""
+    yield from (name for name in node.input if name)
+    for graph in _subgraphs(node):
+        for nested in graph.node:
+            yield from _reads(nested)
+        yield from (value.name for value in graph.output)
+
+
+def _without_functions(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model itself, or a copy with local functions inlined where one of them resizes."""
+    if not any(_is_resize(node) for function in model.functions for node in function.node):
+        return model
+    from onnx import inliner
+
+    return inliner.inline_local_functions(model)
+
+
+def _recorded(model: onnx.ModelProto) -> Mapping[str, Any]:
+    for entry in model.metadata_props:
+        if entry.key == "rewriter.sources":
+            try:
+                value = json.loads(entry.value)
+            except ValueError:
+                return {}
+            return value if isinstance(value, dict) else {}
+    return {}
+
+
+def _own_record(node: onnx.NodeProto) -> str | None:
+    return next((entry.value for entry in node.metadata_props if entry.key == "rewriter.source"), None)
