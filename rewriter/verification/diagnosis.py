@@ -24,7 +24,9 @@ def diagnose(comparison: Comparison, progress: Callable[[str], None] = lambda li
     pair, candidate = comparison.pair, comparison.candidate
     outputs = [output for case in pair.cases for output in case.outputs]
     if not any(output.informative for output in outputs) and all(output.passed for output in outputs):
-        message = f"{candidate.name}: the reference gives one output for all inputs, so nothing could be verified"
+        message = (
+            f"{candidate.name}: the reference gives one output for all inputs, so nothing could be verified"
+        )
         return [Finding(message, candidate=candidate.name, remedy="give real inputs with --inputs")]
     broken = _broken_outputs(comparison)
     if broken:

@@ -47,9 +47,17 @@ def open_refittable(runner: Runner, cases: Mapping[str, Arrays]) -> Refittable |
     if isinstance(runner, OnnxRunner):
         from rewriter.verification.refit.onnx_candidate import OnnxCandidate
 
-        return OnnxCandidate(runner.proto, cases)
+        return OnnxCandidate(runner.proto, _typed(runner, cases))
     if isinstance(runner, SimulatorRunner):
         from rewriter.verification.refit.coreml_candidate import CoreMLCandidate
 
-        return CoreMLCandidate(runner, cases)
+        return CoreMLCandidate(runner, _typed(runner, cases))
     return None
+
+
+def _typed(runner: Runner, cases: Mapping[str, Arrays]) -> dict[str, Arrays]:
+    """The inputs in the element types that the network declares."""
+    return {
+        case: {spec.name: arrays[spec.name].astype(spec.dtype) for spec in runner.inputs}
+        for case, arrays in cases.items()
+    }

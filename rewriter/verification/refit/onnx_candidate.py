@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from rewriter.errors import RewriterError
+from rewriter.errors import RewriterError, UnsupportedError
 from rewriter.resampling import OnnxResize, TensorResize
 from rewriter.verification.refit.candidate import Assignment
 from rewriter.verification.refit.suspects import Suspect, axis_matrix, recorded_spelling
 from rewriter.verification.runners import Arrays
-from rewriter.verification.runners.onnx import session
+from rewriter.verification.runners.onnx import first_line, session
 
 __all__ = ["OnnxCandidate"]
 
@@ -71,6 +71,7 @@ class OnnxCandidate:
         self._cut = _Cut(self._model.graph, self._nodes)
         self._tapped: dict[str, Arrays] = {}
         self._session: Any = None
+        self._tapping: Any = None
         first = next(iter(cases))
         self._tapped[first] = self._tap(cases[first])
         self._places = self._find(first)
@@ -91,17 +92,14 @@ class OnnxCandidate:
         """Outputs by name for the inputs of one case."""
         self.prepare(case)
         if self._session is None:
-            self._session = session(self._exchangeable().SerializeToString())
+            self._session = _opened(self._exchangeable())
         values = self._tapped[case]
         feed = {name: values[name] for name in self._cut.frontier}
         for index, place in enumerate(self._places):
             meaning = place.suspect.meaning(assignment.get(index), case)
             feed.update(_feed(place, meaning))
-        given = {value.name for value in self._session.get_inputs()}
-        names = [value.name for value in self._session.get_outputs()]
-        got = self._session.run(names, {name: array for name, array in feed.items() if name in given})
         settled = {name: values[name] for name in self._cut.settled}
-        return {**settled, **dict(zip(names, got, strict=True))}
+        return {**settled, **_ran(self._session, feed)}
 
     @property
     def _opset(self) -> int:
@@ -113,17 +111,18 @@ class OnnxCandidate:
         wanted = {name for node in self._nodes for name in (*node.input, node.output[0]) if name}
         wanted |= {*self._cut.frontier, *self._cut.settled}
         known = {t.name: onnx.numpy_helper.to_array(t) for t in graph.initializer if t.name in wanted}
-        declared = {value.name for value in graph.output}
-        tapped = onnx.ModelProto()
-        tapped.CopyFrom(self._model)
-        fixed = {tensor.name for tensor in graph.initializer} | {value.name for value in graph.input}
-        tapped.graph.output.extend(
-            onnx.ValueInfoProto(name=name) for name in sorted(wanted - declared - fixed)
-        )
-        running = session(tapped.SerializeToString())
-        names = [value.name for value in running.get_outputs()]
-        feed = {value.name: inputs[value.name] for value in running.get_inputs() if value.name in inputs}
-        return {**known, **feed, **dict(zip(names, running.run(names, feed), strict=True))}
+        if self._tapping is None:
+            tapped = onnx.ModelProto()
+            tapped.CopyFrom(self._model)
+            fixed = {value.name for value in (*graph.output, *graph.input)}
+            fixed |= {tensor.name for tensor in graph.initializer}
+            tapped.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(wanted - fixed))
+            self._tapping = _opened(tapped)
+        found = {**known, **inputs, **_ran(self._tapping, inputs)}
+        odd = sorted(name for name in wanted if not isinstance(found[name], np.ndarray))
+        if odd:
+            raise UnsupportedError(f"'{odd[0]}' is a sequence or optional, which cannot be fed")
+        return found
 
     def _find(self, case: str) -> list[_Place]:
         recorded = _recorded(self._model)
@@ -169,6 +168,23 @@ class OnnxCandidate:
         settled = set(self._cut.settled)
         graph.output.extend(v for v in self._model.graph.output if v.name not in settled)
         return model
+
+
+def _opened(model: onnx.ModelProto) -> Any:
+    try:
+        return session(model.SerializeToString())
+    except Exception as error:  # onnxruntime raises kinds of its own; protobuf refuses more than 2 GB
+        raise UnsupportedError(f"the model cannot be taken apart: {first_line(error)}") from error
+
+
+def _ran(running: Any, feed: Arrays) -> Arrays:
+    given = {value.name for value in running.get_inputs()}
+    names = [value.name for value in running.get_outputs()]
+    try:
+        got = running.run(names, {name: array for name, array in feed.items() if name in given})
+    except Exception as error:  # as above
+        raise UnsupportedError(f"the model cannot be run in parts: {first_line(error)}") from error
+    return dict(zip(names, got, strict=True))
 
 
 class _Cut:

@@ -35,6 +35,9 @@ def print_report(report: VerificationReport, out: Console) -> None:
             "[green]passed[/green]" if pair.passed else "[red]failed[/red]",
         )
     out.print(table)
+    for pair in report.pairs:
+        for line in _remarks(pair):
+            out.print(f"{escape(pair.candidate)}: {escape(line)}")
     for finding in report.diagnosis:
         colour = {"error": "red", "warning": "yellow"}.get(finding.level, "cyan")
         out.print(f"[{colour}]{finding.level}[/{colour}]: {escape(finding.message)}")
@@ -43,10 +46,20 @@ def print_report(report: VerificationReport, out: Console) -> None:
     out.print("[bold green]verified[/bold green]" if report.passed else "[bold red]not verified[/bold red]")
 
 
+def _remarks(pair: PairResult) -> list[str]:
+    """What is paired otherwise than by equal names, and cases that prove nothing."""
+    lines = [f"paired {words}" for words in pair.pairing if " → " in words or ", " in words]
+    outputs = [(case.name, output) for case in pair.cases for output in case.outputs]
+    idle = list(dict.fromkeys(name for name, output in outputs if not output.informative))
+    if idle:
+        lines.append(f"proves nothing in {len(idle)} of {len(pair.cases)} cases: {', '.join(idle)}")
+    return lines
+
+
 def _worst_case(pair: PairResult) -> str:
     worst = pair.worst
     names = [case.name for case in pair.cases if any(output is worst for output in case.outputs)]
-    return f"{names[0]} of {len(pair.cases)}" if names else "–"
+    return names[0] if names else "–"
 
 
 def _number(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from rewriter.errors import InputError
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
 
-__all__ = ["OnnxRunner", "session"]
+__all__ = ["OnnxRunner", "first_line", "session"]
+
+_CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 
 _DTYPES = {
     "tensor(float)": np.float32,
@@ -58,8 +61,8 @@ class OnnxRunner:
         try:
             self._session = session(str(source) if isinstance(source, Path) else source.SerializeToString())
         except Exception as error:  # onnxruntime raises kinds of its own, all derived from Exception
-            cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise InputError(f"onnxruntime cannot load the model: {cause}", file=self.source) from error
+            cause = f"onnxruntime cannot load the model: {first_line(error)}"
+            raise InputError(cause, file=self.source) from error
         self.inputs = [_spec(value) for value in self._session.get_inputs()]
         self.outputs = [_spec(value) for value in self._session.get_outputs()]
 
@@ -90,8 +93,14 @@ class OnnxRunner:
         try:
             return dict(zip(names, self._session.run(names, feed), strict=True))
         except Exception as error:  # as above
-            cause = str(error).strip().splitlines()[0]
-            raise InputError(f"onnxruntime cannot run the model: {cause}", file=self.source) from error
+            cause = f"onnxruntime cannot run the model: {first_line(error)}"
+            raise InputError(cause, file=self.source) from error
+
+
+def first_line(error: Exception) -> str:
+    """What onnxruntime says, without its error codes."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return _CODES.sub("", lines[0]).strip()
 
 
 def _spec(value: Any) -> TensorSpec:
