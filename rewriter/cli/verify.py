@@ -17,7 +17,9 @@ from rewriter.cli.common import EXIT_FAILED, EXIT_OK, console, emit_json, json_o
 )
 @click.option("--rtol", type=float, help="Bound on max|d| / range; 1e-4 for float32, 1e-2 for float16.")
 @click.option("--atol", type=float, help="Absolute bound that is enough to pass on its own.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the probe inputs.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the probe inputs."
+)
 @click.option(
     "--engine",
     type=click.Choice(["simulator", "coreml"]),

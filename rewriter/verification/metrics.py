@@ -67,7 +67,7 @@ def _distance(expected: np.ndarray, got: np.ndarray) -> Distance:
     if special.any() and not np.array_equal(a[special], b[special], equal_nan=True):
         return Distance(_FAILED, _FAILED)
     scale, _ = _scale(a[~special])
-    difference = np.abs(a - b)[~special] / scale
+    difference = np.abs(a[~special] - b[~special]) / scale
     if not difference.size:
         return Distance(0.0, 0.0)
     return Distance(float(difference.max()), float(np.sqrt(np.mean(difference**2))))
@@ -173,14 +173,14 @@ def _is_map(a: np.ndarray) -> bool:
 
 
 def _argmax_agreement(a: np.ndarray, b: np.ndarray) -> float | None:
-    if a.ndim < 2 or a.shape[-1] < 2:
+    if a.size == 0 or a.ndim < 2 or a.shape[-1] < 2:
         return None
     return float(np.mean(a.argmax(axis=-1) == b.argmax(axis=-1)))
 
 
 def _mask_iou(a: np.ndarray, b: np.ndarray) -> float | None:
     """Mean IoU between the two runs' class maps, over the classes that either run has."""
-    if not _is_map(a):
+    if a.size == 0 or not _is_map(a):
         return None
     first, second = a.argmax(axis=-1), b.argmax(axis=-1)
     scores = []

@@ -15,13 +15,15 @@ def render(report: VerificationReport) -> bytes:
     """The report as UTF-8 XML; findings of level error are listed in the failures of their candidate."""
     root = ElementTree.Element("testsuites", name="rewriter verify")
     for pair in report.pairs:
-        failures = [case for case in pair.cases if not case.passed]
+        failures = sum(not case.passed for case in pair.cases)
+        # A candidate that did not run, or whose cases prove nothing, has no failed case of its own.
+        unproven = not pair.passed and failures == 0
         suite = ElementTree.SubElement(
             root,
             "testsuite",
             name=f"{pair.reference} vs {pair.candidate}" + (" (simulated)" if pair.simulated else ""),
-            tests=str(len(pair.cases)),
-            failures=str(len(failures)),
+            tests=str(len(pair.cases) + unproven),
+            failures=str(failures + unproven),
         )
         reasons = [f.message for f in report.diagnosis if f.candidate in (None, pair.candidate)]
         for case in pair.cases:
@@ -30,9 +32,16 @@ def render(report: VerificationReport) -> bytes:
                 continue
             bad = [output for output in case.outputs if not output.passed]
             lines = [f"{o.name}: max|d|/range {o.max_rel:.3g} > {o.tolerance:.3g}" for o in bad] + reasons
-            failure = ElementTree.SubElement(element, "failure", message=lines[0])
-            failure.text = "\n".join(lines)
+            _fail(element, lines)
+        if unproven:
+            element = ElementTree.SubElement(suite, "testcase", classname=pair.candidate, name="verdict")
+            _fail(element, reasons or ["nothing was proved"])
     return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
+
+
+def _fail(element: ElementTree.Element, lines: list[str]) -> None:
+    failure = ElementTree.SubElement(element, "failure", message=lines[0])
+    failure.text = "\n".join(lines)
 
 
 def write(report: VerificationReport, path: str | Path) -> None:
