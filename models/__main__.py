@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from models import REGISTRY, WEIGHTS, build, sample_input
+from rewriter.atomic import write_bytes
+from rewriter.cli.common import reporting_errors
+from rewriter.errors import UsageError
 
 
 @click.group()
@@ -28,8 +34,9 @@ def list_command() -> None:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A .keras file.")
 def build_command(name: str, output: Path) -> None:
     """Build a network and save it as a .keras file."""
-    build(name).save(output)
-    click.echo(f"wrote {output}")
+    with reporting_errors():
+        _demand(output, ".keras", ".h5")
+        _write(output, build(name).save)
 
 
 @main.command("train")
@@ -38,8 +45,11 @@ def train_command(output: Path) -> None:
     """Train the segmenter."""
     from models.train import train
 
-    output.parent.mkdir(parents=True, exist_ok=True)
-    train(output)
+    with reporting_errors():
+        if not output.name.endswith(".weights.h5"):
+            raise UsageError(f"cannot write weights to {output.name}", remedy="give a name.weights.h5")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _write(output, train)
 
 
 @main.command("image")
@@ -48,15 +58,30 @@ def train_command(output: Path) -> None:
 @click.option("--seed", default=15, show_default=True)
 def image_command(output: Path, name: str, seed: int) -> None:
     """Write a sample picture for a network."""
-    picture = sample_input(name, seed)
-    if output.suffix == ".npy":
-        import numpy as np
+    import numpy as np
 
-        np.save(output, picture)
-    else:
-        from matplotlib.image import imsave
+    with reporting_errors():
+        _demand(output, ".npy", ".png")
+        picture = sample_input(name, seed)
+        if output.suffix == ".npy":
+            _write(output, lambda path: np.save(path, picture))
+        else:
+            from matplotlib.image import imsave
 
-        imsave(output, picture[0])
+            _write(output, lambda path: imsave(path, picture[0]))
+
+
+def _demand(output: Path, *suffixes: str) -> None:
+    if output.suffix not in suffixes:
+        raise UsageError(f"cannot write {output.name}", remedy=f"give a {' or '.join(suffixes)} file")
+
+
+def _write(output: Path, save: Callable[[Path], Any]) -> None:
+    """Let `save` write a file of that name elsewhere, then put it in place whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / output.name
+        save(written)
+        write_bytes(output, written.read_bytes())
     click.echo(f"wrote {output}")
 
 

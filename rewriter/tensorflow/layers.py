@@ -55,14 +55,25 @@ class AlignCornersUpsampling2D(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=4)
 
     def call(self, inputs: Any) -> Any:
-        """Resize a tensor [N, H, W, C]; the result has the layer's compute dtype."""
+        """Resize a tensor [N, H, W, C]; the result has the dtype that `output_dtype` says."""
         # The bilinear and bicubic kernels return float32 whatever comes in; float16 goes through it and back.
         floating = self.interpolation != "nearest"
         images = tf.cast(inputs, tf.float32) if floating and inputs.dtype != tf.float32 else inputs
         resized = _KERNELS[self.interpolation](
             images=images, size=self._target(inputs), align_corners=True, half_pixel_centers=False
         )
-        return tf.cast(resized, inputs.dtype) if resized.dtype != inputs.dtype else resized
+        dtype = self.output_dtype(inputs.dtype)
+        return tf.cast(resized, dtype) if resized.dtype != dtype else resized
+
+    def output_dtype(self, dtype: Any) -> str:
+        """``nearest`` keeps the dtype; an average of whole numbers has the layer's compute dtype."""
+        given = keras.backend.standardize_dtype(dtype)
+        whole = self.interpolation != "nearest" and not keras.backend.is_float_dtype(given)
+        return str(self.compute_dtype if whole else given)
+
+    def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
+        """Shape and dtype of the output."""
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), self.output_dtype(inputs.dtype))
 
     def _target(self, inputs: Any) -> Any:
         if self.size is not None:

@@ -10,7 +10,10 @@ from typing import Any
 
 import onnx
 
-__all__ = ["MODEL_KEY", "NODE_KEY", "Provenance", "attach", "marked"]
+from rewriter.errors import UnsupportedError
+from rewriter.resampling.tensorflow import onnx_attributes
+
+__all__ = ["MODEL_KEY", "NODE_KEY", "Provenance", "attach", "marked", "nodes_of"]
 
 NODE_KEY = "rewriter.source"
 MODEL_KEY = "rewriter.sources"
@@ -27,6 +30,8 @@ class Provenance:
         name: its name in the TensorFlow graph.
         align_corners, half_pixel_centers: its flags.
         size: output height and width; None where they are computed at run time.
+        result: ONNX element type and [N, C, H, W] of the output, None for lengths that are not known; not part of
+            what the file keeps.
     """
 
     op: str
@@ -34,6 +39,7 @@ class Provenance:
     align_corners: bool
     half_pixel_centers: bool
     size: tuple[int, int] | None
+    result: tuple[int, tuple[int | None, ...]] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The value of the metadata key."""
@@ -56,27 +62,55 @@ def marked(name: str, index: int) -> str:
     return f"{name}{_MARK}{index}"
 
 
-def attach(model: onnx.ModelProto, found: Sequence[Provenance]) -> None:
+def attach(model: onnx.ModelProto, found: Sequence[Provenance]) -> dict[str, Provenance]:
     """Write each record on its `marked` node, in the main graph or a subgraph, and all of them on the model.
 
     The nodes get their ops' names back; where branches repeat a name, the later ones get a number.
+
+    Returns:
+        The record of each node, by the node's name.
+
+    Raises:
+        UnsupportedError: a node resizes that comes from no recorded op, or samples otherwise than its op.
     """
-    nodes = _nodes(model.graph)
-    carriers = [node for node in nodes if node.op_type == "Resize" and _MARK in node.name]
+    nodes = nodes_of(model.graph)
+    carriers = [node for node in nodes if node.op_type in ("Resize", "Upsample")]
     taken = {node.name for node in nodes}
-    carried: dict[str, Any] = {}
+    carried: dict[str, Provenance] = {}
     for node in carriers:
-        record = found[int(node.name.rpartition(_MARK)[2])]
+        record = _record(node, found)
         node.name = _free(record.name, taken)
         taken.add(node.name)
-        carried[node.name] = record.to_json()
+        carried[node.name] = record
         entry = node.metadata_props.add()
-        entry.key, entry.value = NODE_KEY, json.dumps(carried[node.name])
-    if not carried:
-        return
-    model.ir_version = max(model.ir_version, _FIRST_IR_WITH_NODE_METADATA)
-    entry = model.metadata_props.add()
-    entry.key, entry.value = MODEL_KEY, json.dumps(carried)
+        entry.key, entry.value = NODE_KEY, json.dumps(record.to_json())
+    if carried:
+        model.ir_version = max(model.ir_version, _FIRST_IR_WITH_NODE_METADATA)
+        entry = model.metadata_props.add()
+        listed = {name: record.to_json() for name, record in carried.items()}
+        entry.key, entry.value = MODEL_KEY, json.dumps(listed)
+    return carried
+
+
+def _record(node: onnx.NodeProto, found: Sequence[Provenance]) -> Provenance:
+    """Where a node came from; its attributes must say what the TensorFlow op does."""
+    if _MARK not in node.name:
+        raise UnsupportedError(
+            f"tf2onnx wrote a {node.op_type} for an op that is not known to resize", node=node.name
+        )
+    record = found[int(node.name.rpartition(_MARK)[2])]
+    expected = onnx_attributes(record.op, record.align_corners, record.half_pixel_centers)
+    actual = {attribute.name: _value(attribute) for attribute in node.attribute}
+    differing = [name for name, value in expected.items() if actual.get(name) != value]
+    if differing:
+        written = ", ".join(f"{name}={actual.get(name)}" for name in differing)
+        raise UnsupportedError(f"tf2onnx changed what {record.op} samples: {written}", node=record.name)
+    return record
+
+
+def _value(attribute: onnx.AttributeProto) -> Any:
+    value = onnx.helper.get_attribute_value(attribute)
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _free(name: str, taken: set[str]) -> str:
@@ -84,11 +118,12 @@ def _free(name: str, taken: set[str]) -> str:
     return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
-def _nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+def nodes_of(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The nodes of a graph and of all its subgraphs."""
     nodes = []
     for node in graph.node:
         nodes.append(node)
         for attribute in node.attribute:
             for subgraph in (attribute.g, *attribute.graphs):
-                nodes += _nodes(subgraph)
+                nodes += nodes_of(subgraph)
     return nodes

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx
 
 from rewriter.resampling.tensorflow import TF_RESIZES, onnx_attributes
 from rewriter.tensorflow.provenance import Provenance, marked
@@ -41,18 +42,10 @@ class ResizeHandler:
             # The bilinear and bicubic kernels return float32 whatever comes in.
             images = graph.make_node("Cast", [images], attr={"to": dtypes[0]}).output[0]
         nchw = graph.make_node("Transpose", [images], attr={"perm": _TO_NCHW}).output[0]
-        spatial = self._sizes(graph, node, record)
         attributes = onnx_attributes(node.type, record.align_corners, record.half_pixel_centers)
-        if graph.opset >= _FIRST_OPSET_WITH_AXES:
-            # Height and width only: batch and channels need not be known.
-            attributes["axes"] = [2, 3]  # type: ignore[assignment]
-            sizes = spatial
-        else:
-            zero = graph.make_const(utils.make_name("zero"), np.array([0], np.int64)).output[0]
-            two = graph.make_const(utils.make_name("two"), np.array([2], np.int64)).output[0]
-            shape = graph.make_node("Shape", [nchw]).output[0]
-            head = graph.make_node("Slice", [shape, zero, two]).output[0]
-            sizes = graph.make_node("Concat", [head, spatial], attr={"axis": 0}).output[0]
+        sizes, axes = self._sizes(graph, node, record, nchw)
+        if axes is not None:
+            attributes["axes"] = axes  # type: ignore[assignment]
         empty = graph.make_const(utils.make_name("empty"), np.array([], np.float32)).output[0]
         outputs = node.output
         graph.remove_node(name)
@@ -77,16 +70,40 @@ class ResizeHandler:
             dtypes=dtypes,
         )
 
-    def _sizes(self, graph: Any, node: Any, record: Provenance) -> str:
-        """Name of an int64 tensor [2] with output height and width."""
+    def _sizes(self, graph: Any, node: Any, record: Provenance, nchw: str) -> tuple[str, list[int] | None]:
+        """Name of an int64 tensor with output lengths, and which axes these are of (None: all four)."""
         from tf2onnx import utils
 
+        batch, channels = _batch_and_channels(node)
+        if record.size is not None and batch > 0 and channels > 0:
+            return _constant(graph, "sizes", [batch, channels, *record.size]), None
         if record.size is not None:
-            sizes = np.array(record.size, np.int64)
-            return str(graph.make_const(utils.make_name("sizes"), sizes).output[0])
-        import onnx
+            spatial = _constant(graph, "sizes", list(record.size))
+        else:
+            spatial = graph.make_node("Cast", [node.input[1]], attr={"to": onnx.TensorProto.INT64}).output[0]
+        if graph.opset >= _FIRST_OPSET_WITH_AXES:
+            return spatial, [2, 3]  # batch and channels need not be known
+        shape = graph.make_node("Shape", [nchw]).output[0]
+        bounds = [_constant(graph, "zero", [0]), _constant(graph, "two", [2])]
+        head = graph.make_node("Slice", [shape, *bounds]).output[0]
+        sizes = graph.make_node(
+            "Concat", [head, spatial], attr={"axis": 0}, name=utils.make_name("all_sizes")
+        )
+        return sizes.output[0], None
 
-        return str(graph.make_node("Cast", [node.input[1]], attr={"to": onnx.TensorProto.INT64}).output[0])
+
+def _batch_and_channels(node: Any) -> tuple[int, int]:
+    """Lengths of the outer axes of an op's NHWC output, -1 where unknown."""
+    shape = node.output_shapes[0]
+    if shape is None or len(shape) != 4:
+        return -1, -1
+    return int(shape[0]), int(shape[3])
+
+
+def _constant(graph: Any, name: str, values: list[int]) -> str:
+    from tf2onnx import utils
+
+    return str(graph.make_const(utils.make_name(name), np.array(values, np.int64)).output[0])
 
 
 def _provenance(node: Any) -> Provenance:
@@ -96,7 +113,15 @@ def _provenance(node: Any) -> Provenance:
         align_corners=_flag(node, "align_corners"),
         half_pixel_centers=_flag(node, "half_pixel_centers"),
         size=_constant_size(node),
+        result=_result(node),
     )
+
+
+def _result(node: Any) -> tuple[int, tuple[int | None, ...]] | None:
+    shape = node.output_shapes[0]
+    if shape is None or len(shape) != 4:
+        return None
+    return node.output_dtypes[0], tuple(None if shape[axis] < 0 else int(shape[axis]) for axis in _TO_NCHW)
 
 
 def _constant_size(node: Any) -> tuple[int, int] | None:

@@ -49,3 +49,22 @@ def test_image(tmp_path):
 def test_unknown_network(tmp_path):
     result = CliRunner().invoke(main, ["build", "resnet", "-o", str(tmp_path / "net.keras")])
     assert result.exit_code == 2 and "resnet" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (["build", "odd_sizes", "-o", "net.onnx"], "net.onnx"),
+        (["build", "odd_sizes", "-o", "missing/net.keras"], "cannot write"),
+        (["image", "-o", "x.txt"], "x.txt"),
+        (["image", "-o", "missing/x.npy"], "cannot write"),
+        (["train", "-o", "segmenter.h5"], "segmenter.h5"),
+    ],
+)
+def test_output_that_cannot_be_written(tmp_path, monkeypatch, arguments, cause):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2, result.output
+    [sentence] = result.stderr.splitlines()
+    assert sentence.startswith("error: ") and cause in sentence
+    assert list(tmp_path.iterdir()) == []

@@ -43,10 +43,13 @@ def random_input(shape: tuple[int, ...], dtype: str = "float32") -> np.ndarray:
     return rng.normal(size=shape).astype(dtype)
 
 
-def run(model: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """All outputs, from onnxruntime as the graph is written (no optimisations)."""
+def run(
+    model: onnx.ModelProto, inputs: dict[str, np.ndarray], optimised: bool = False
+) -> dict[str, np.ndarray]:
+    """All outputs, from onnxruntime as the graph is written, or with the optimisations that it makes by default."""
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -69,6 +69,19 @@ def test_mixed_precision_computes_in_float32_and_returns_float16(interpolation):
     np.testing.assert_array_equal(y, np.asarray(expected).astype(np.float16))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+@pytest.mark.parametrize(("interpolation", "result"), [("bilinear", "float32"), ("nearest", None)])
+def test_averages_of_whole_numbers_are_not_cut_off(dtype, interpolation, result):
+    layer = AlignCornersUpsampling2D(size=(7, 9), interpolation=interpolation)
+    image = keras.Input((4, 4, 2), dtype=dtype)
+    output = layer(image)
+    x = np.random.default_rng(5).integers(0, 200, (1, 4, 4, 2)).astype(dtype)
+    expected = KERNELS[interpolation](x, (7, 9), align_corners=True)
+    for y in (layer(x), keras.Model(image, output)(x)):
+        assert y.dtype == output.dtype == (result or dtype)
+        np.testing.assert_array_equal(y, expected)
+
+
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 @pytest.mark.parametrize(
     "arguments",

@@ -180,6 +180,13 @@ def test_refuses_ops_that_onnx_has_not(tmp_path):
         _converted(tmp_path, tf.math.digamma, (1, 4))
 
 
+def test_refuses_ops_that_onnx_has_not_in_a_branch(tmp_path):
+    with pytest.raises(UnsupportedError, match="Digamma"):
+        _converted(
+            tmp_path, lambda x: tf.cond(tf.reduce_sum(x) > 0, lambda: tf.math.digamma(x), lambda: x), (1, 4)
+        )
+
+
 def test_other_signature_is_named(tmp_path):
     module = signature_of(lambda x: x + 1, (1, 4))
     tf.saved_model.save(module, str(tmp_path), signatures={"double": module.call})

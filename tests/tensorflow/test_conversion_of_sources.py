@@ -11,6 +11,7 @@ from rewriter.errors import UnsupportedError, UsageError
 from rewriter.tensorflow.convert import convert
 from rewriter.tensorflow.layers import AlignCornersUpsampling2D
 from rewriter.tensorflow.load import load_keras
+from rewriter.tensorflow.tracing import output_names
 from tests.tensorflow.tensorflow_networks import (
     keras,
     random_input,
@@ -169,6 +170,42 @@ def test_inputs_and_outputs_in_a_dict():
         np.testing.assert_allclose(found[name], expected[key], atol=1e-6)
 
 
+def _shared_layer(image):
+    conv = keras.layers.Conv2D(2, 3, name="conv")
+    return [conv(image), conv(keras.layers.ReLU()(image))], ["conv", "conv_1"]
+
+
+def _numbered_name_taken(image):
+    conv = keras.layers.Conv2D(2, 3, name="conv")
+    other = keras.layers.ReLU(name="conv_1")(image)
+    return [conv(image), other, conv(other)], ["conv", "conv_1", "conv_2"]
+
+
+def _one_tensor_twice(image):
+    flat = keras.layers.ReLU(name="flat")(image)
+    return [flat, flat], ["flat", "flat_1"]
+
+
+def _op_with_two_outputs(image):
+    return keras.ops.split(image, [1], axis=-1), ["split", "split_1"]
+
+
+@pytest.mark.parametrize(
+    "outputs", [_shared_layer, _numbered_name_taken, _one_tensor_twice, _op_with_two_outputs]
+)
+def test_outputs_of_one_layer_are_numbered(outputs):
+    image = keras.Input((4, 4, 3), name="image")
+    tensors, names = outputs(image)
+    network = keras.Model(image, list(tensors))
+    model = convert(network)
+    assert [value.name for value in model.graph.output] == output_names(network)
+    x = random_input((1, 4, 4, 3))
+    found = run(model, {"image": x})
+    assert list(found) == names
+    for actual, expected in zip(found.values(), network(x), strict=True):
+        assert relative_error(actual, expected) <= TOLERANCE
+
+
 def test_an_output_that_is_an_input():
     image = keras.Input((4, 4, 1), name="image")
     network = keras.Model(image, [image, keras.layers.ReLU(name="flat")(image)])
@@ -213,7 +250,15 @@ def test_refuses_other_opsets(opset):
 
 
 @pytest.mark.parametrize(
-    "shapes", [{"picture": (1, 6, 5, 3)}, {"image": (1, 6, 5)}, {"image": (1, 9, 5, 3)}], ids=str
+    "shapes",
+    [
+        {"picture": (1, 6, 5, 3)},
+        {"image": (1, 6, 5)},
+        {"image": (1, 9, 5, 3)},
+        {"image": (0, 6, 5, 3)},
+        {"image": (-1, 6, 5, 3)},
+    ],
+    ids=str,
 )
 def test_refuses_shapes_that_do_not_fit(shapes, tmp_path):
     for source in (tiny_network(), _export(tiny_network(), tmp_path)):
@@ -233,6 +278,40 @@ def test_refuses_a_network_without_declared_inputs():
 
     with pytest.raises(UsageError, match="inputs"):
         convert(Bare(name="bare"))
+
+
+def _open_upsampling():
+    image = keras.Input((None, None, 3), name="image")
+    return keras.Model(
+        image, keras.layers.UpSampling2D(2, interpolation="bilinear", name="up")(image), name="net"
+    )
+
+
+def test_keras_upsampling_of_open_lengths_asks_for_the_shape():
+    with pytest.raises(UnsupportedError, match=r"'net': UpSampling2D") as caught:
+        convert(_open_upsampling())
+    assert (
+        "image" in caught.value.remedy and "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+    )
+    model = convert(_open_upsampling(), shapes={"image": (1, 4, 5, 3)})
+    x = random_input((1, 4, 5, 3))
+    assert relative_error(run(model, {"image": x})["up"], _open_upsampling()(x)) <= TOLERANCE
+
+
+def test_a_layer_that_fails_is_named():
+    class Picky(keras.layers.Layer):
+        def call(self, x):
+            if tf.inside_function():
+                raise ValueError("only in eager mode. Really")
+            return x
+
+        def compute_output_spec(self, x):
+            return keras.KerasTensor(x.shape, x.dtype)
+
+    image = keras.Input((4, 4, 1), name="image")
+    with pytest.raises(UnsupportedError, match=r"Picky.call\(\): only in eager mode$") as caught:
+        convert(keras.Model(image, Picky()(image), name="net"))
+    assert caught.value.remedy is None
 
 
 def test_refuses_a_keras_network_with_area_resize():
