@@ -43,8 +43,10 @@ def explain(comparison: Comparison, progress: Callable[[str], None]) -> list[Fin
     order = comparison.worst_first()
     cases = {case: comparison.by_case[case].inputs for case in order}
     candidate = open_refittable(comparison.candidate, cases)
-    if candidate is None or not candidate.suspects:
+    if candidate is None:
         return []
+    if not candidate.suspects:
+        return _unexamined(comparison.candidate, candidate)
     measure = _measure(comparison, candidate)
     telling = order[0]
     progress(f"trying other meanings of {len(candidate.suspects)} resizes of {comparison.candidate.name}")
@@ -60,7 +62,7 @@ def explain(comparison: Comparison, progress: Callable[[str], None]) -> list[Fin
         measure(case, explanation.changes).largest <= comparison.tolerance for case in order
     )
     if not proven and not explanation.after.average < _CLEARLY * explanation.before.average:
-        return []
+        return _unexamined(comparison.candidate, candidate)
     findings = [
         _finding(comparison.candidate, candidate.suspects[index], wanted, telling, explanation, proven)
         for index, wanted in explanation.changes.items()

@@ -112,7 +112,3 @@ def test_inputs_of_another_shape_are_one_sentence(right: str, tmp_path: Path) ->
     result = _verify(right, right, "--inputs", str(tmp_path / "x.npy"))
     assert result.exit_code == 2
     assert "x.npy" in result.stderr
-
-
-def test_a_negative_seed_is_misuse(right: str) -> None:
-    assert _verify(right, right, "--seed", "-1").exit_code == 2

@@ -25,7 +25,9 @@ class KerasRunner:
         self.name = f"keras:{source.name if source else model.name}"
         self._model = model
         self.inputs = [_spec(tensor) for tensor in model.inputs]
-        names = list(model.output_names)
+        # Keras flattens dicts in the order of their sorted keys; other outputs go by their layers.
+        structured = model.output
+        names = sorted(structured) if isinstance(structured, dict) else list(model.output_names)
         self.outputs = [
             TensorSpec(name, tuple(tensor.shape), np.dtype(tensor.dtype))
             for name, tensor in zip(names, model.outputs, strict=True)
