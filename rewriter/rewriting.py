@@ -261,7 +261,7 @@ def _largest_shift(changes: list[Change]) -> float | None:
 def _examine_original(model: Model) -> Verdict:
     if model.path is not None and model.path.is_file():
         return examine(model.path)
-    return examine(model.source)
+    return examine(model.source.data)
 
 
 def _invalid_input(verdict: Verdict, model: Model) -> InputError:

@@ -50,7 +50,7 @@ class FileBytes:
             # One call gives at most 2 GiB on Linux.
             part = self._pread(stop - start, start)
             if not part:
-                raise InputError("the file changed while it was read", file=self.path, remedy="try again")
+                raise self.changed()
             parts.append(part)
             start += len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -77,7 +77,11 @@ class FileBytes:
             InputError: its size or its time of modification is another.
         """
         if self._now() != self._state:
-            raise InputError("the file changed while it was read", file=self.path, remedy="try again")
+            raise self.changed()
+
+    def changed(self) -> InputError:
+        """The error that says that the file is no longer what it was."""
+        return InputError("the file changed while it was read", file=self.path, remedy="try again")
 
     def close(self) -> None:
         """Give the file back; nothing can be read afterwards."""

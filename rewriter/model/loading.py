@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
 from onnx import ModelProto
 
 from rewriter.errors import InputError, UnsupportedError
-from rewriter.model.wire import Span, WireError, fields
+from rewriter.model.filebytes import FileBytes
+from rewriter.model.skeleton import outermost, skeleton
+from rewriter.model.source import Source
+from rewriter.model.spans import Span
+from rewriter.model.wire import WireError, fields
 
 __all__ = ["check_sane", "parse", "read"]
 
 _LARGEST_OPSET = 1000
 _GRAPH_FIELD = 7
 _LARGEST_MESSAGE = 2**31
+_SMALL_FILE = 1 << 20
+"""Bytes up to which a file is simply read."""
 
 
-def read(path: Path) -> bytes:
-    """The bytes of a file.
+def read(path: Path) -> Source:
+    """A file, without the large tensors of a large one.
 
     Raises:
-        InputError: missing, a directory, empty, or unreadable.
+        InputError: missing, a directory, empty, unreadable, or not ONNX.
     """
-    if path.is_dir():
-        raise InputError("this is a directory, not an ONNX file", file=path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError("no such file", file=path) from None
-    except OSError as error:
-        raise InputError(f"cannot read the file: {error.strerror}", file=path) from error
-    if not data:
+    file = FileBytes(path)
+    if not file.size:
         raise InputError("the file is empty", file=path)
-    return data
+    if file.size < _SMALL_FILE:
+        data = file.read(0, file.size)
+        file.close()
+        return Source(data)
+    try:
+        return skeleton(file)
+    except WireError:
+        raise InputError(_why_unreadable(outermost(file), file.size), file=path) from None
 
 
 def parse(data: bytes, path: Path | None) -> ModelProto:
@@ -45,15 +52,16 @@ def parse(data: bytes, path: Path | None) -> ModelProto:
     """
     if len(data) >= _LARGEST_MESSAGE:
         raise UnsupportedError(
-            "models of 2 GiB and more in one file are not supported",
+            "the model has 2 GiB and more beside its large tensors, which no ONNX tool can read",
             file=path,
-            remedy="save it with its weights as external data",
+            remedy="split it",
         )
     proto = ModelProto()
     try:
         proto.ParseFromString(data)
     except DecodeError:
-        raise InputError(_why_unreadable(data), file=path) from None
+        numbers = (entry.number for entry in fields(data, Span(0, len(data))))
+        raise InputError(_why_unreadable(numbers, len(data)), file=path) from None
     check_sane(proto, path)
     return proto
 
@@ -80,13 +88,18 @@ def check_sane(proto: ModelProto, path: Path | None) -> None:
         raise InputError("the model imports a domain twice", file=path)
 
 
-def _why_unreadable(data: bytes) -> str:
-    """Truncated, or something else: a file cut short still begins with sound fields."""
-    numbers = []
+def _why_unreadable(numbers: Iterator[int], size: int) -> str:
+    """Truncated, or something else: a file cut short still begins with sound fields.
+
+    Args:
+        numbers: gives the outermost fields' numbers until one of them is broken.
+        size: of the file, in bytes.
+    """
+    seen = []
     try:
-        for entry in fields(data, Span(0, len(data))):
-            numbers.append(entry.number)
+        for number in numbers:
+            seen.append(number)
     except WireError as error:
-        if numbers and "ends" in str(error):
-            return f"the file is truncated: it has {len(data)} bytes, and its last part needs more"
-    return "the graph in the file is damaged" if _GRAPH_FIELD in numbers else "not an ONNX model"
+        if seen and "ends" in str(error):
+            return f"the file is truncated: it has {size} bytes, and its last part needs more"
+    return "the graph in the file is damaged" if _GRAPH_FIELD in seen else "not an ONNX model"

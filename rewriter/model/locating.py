@@ -5,8 +5,9 @@ from __future__ import annotations
 from onnx import AttributeProto, FunctionProto, ModelProto
 
 from rewriter.model.numbers import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE
+from rewriter.model.spans import Span
 from rewriter.model.view import GraphBinding, NodeBinding, View
-from rewriter.model.wire import Span, WireError, payloads
+from rewriter.model.wire import WireError, payloads
 
 __all__ = ["EMPTY", "Locator"]
 
@@ -19,12 +20,13 @@ class Locator:
     Every method raises `WireError` where the file gives a message in several pieces, which only a parser can join.
     """
 
-    def __init__(self, view: View, proto: ModelProto, source: bytes) -> None:
+    def __init__(self, view: View, proto: ModelProto, data: bytes) -> None:
         self.view = view
         self.proto = proto
-        self.source = source
+        self.data = data
         self._graphs: dict[int, Span] = {}
         self._nodes: dict[int, list[Span]] = {}
+        self._initializers: dict[int, list[Span]] = {}
 
     def graph(self, binding: GraphBinding | None) -> Span:
         """The message of a graph or function; the empty span for one that a pass made."""
@@ -43,15 +45,24 @@ class Locator:
 
     def attributes(self, binding: NodeBinding | None) -> list[Span]:
         """The messages of a node's attributes."""
-        return payloads(self.source, self.node(binding), NODE["attribute"])
+        return payloads(self.data, self.node(binding), NODE["attribute"])
+
+    def initializer(self, scope: GraphBinding, index: int) -> Span:
+        """The message of an initializer of a graph."""
+        if id(scope) not in self._initializers:
+            found = payloads(self.data, self.graph(scope), GRAPH["initializer"])
+            if len(found) != len(scope.initializers):
+                raise WireError("the initializers of a graph do not match its bytes")
+            self._initializers[id(scope)] = found
+        return self._initializers[id(scope)][index]
 
     def _locate_roots(self) -> None:
         bound = {
             binding.index: binding for binding in self.view.bindings.graphs.values() if binding.index >= 0
         }
-        whole = Span(0, len(self.source))
-        functions = payloads(self.source, whole, MODEL["functions"])
-        graphs = payloads(self.source, whole, MODEL["graph"])
+        whole = Span(0, len(self.data))
+        functions = payloads(self.data, whole, MODEL["functions"])
+        graphs = payloads(self.data, whole, MODEL["graph"])
         if len(graphs) != 1 or len(functions) != len(self.proto.functions):
             raise WireError("the file gives its graph in several pieces")
         self._graphs[id(self.view.bindings.graphs[id(self.view.graph)])] = graphs[0]
@@ -59,7 +70,7 @@ class Locator:
             self._graphs[id(bound[index])] = span
 
     def _locate_subgraphs(self, outer: GraphBinding) -> None:
-        for node in outer.nodes:
+        for node in outer.nodes.values():
             if not node.subgraphs:
                 continue
             spans = self.attributes(node)
@@ -67,7 +78,7 @@ class Locator:
                 inner = node.subgraphs.get(attribute.name)
                 if inner is None or attribute.type != AttributeProto.GRAPH:
                     continue
-                graphs = payloads(self.source, span, ATTRIBUTE["g"])
+                graphs = payloads(self.data, span, ATTRIBUTE["g"])
                 if len(graphs) != 1:
                     raise WireError("the file gives a subgraph in several pieces")
                 self._graphs[id(inner)] = graphs[0]
@@ -76,7 +87,7 @@ class Locator:
         known = self._nodes.get(id(scope))
         if known is None:
             number = FUNCTION["node"] if isinstance(scope.proto, FunctionProto) else GRAPH["node"]
-            known = payloads(self.source, self.graph(scope), number)
+            known = payloads(self.data, self.graph(scope), number)
             if len(known) != len(scope.proto.node):
                 raise WireError("the nodes of a graph do not match its bytes")
             self._nodes[id(scope)] = known

@@ -13,13 +13,18 @@ from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 
 from rewriter.errors import InputError
 from rewriter.model.loading import check_sane, parse, read
-from rewriter.model.resizes import ResizeNode, is_resize
-from rewriter.model.saving import external_locations, save
+from rewriter.model.resizes import RESIZE_OPS, ResizeNode
+from rewriter.model.saving import save
 from rewriter.model.scopes import Scope, scopes
-from rewriter.model.shapes import Inferred, Shape, infer
+from rewriter.model.shapes import Inferred, InferredTypes, Shape
+from rewriter.model.source import Source
+from rewriter.model.spans import Span
+from rewriter.model.storage import Storage, is_external
 from rewriter.model.view import View, build_view
+from rewriter.model.walking import model_tensors
 from rewriter.model.wire import Rope, WireError
 from rewriter.model.writeback import write_back
+from rewriter.model.writing import to_bytes
 
 __all__ = ["Model", "PROVENANCE_KEY", "PROVENANCE_TABLE_KEY"]
 
@@ -32,10 +37,11 @@ class Model:
 
     `graph` is an onnx-graphsurgeon view of it; edits to that view are edits to the model. What was not edited comes
     back byte for byte: documentation, metadata, denotations, sparse and string tensors, unknown fields. External
-    data is not opened.
+    data is not opened, and large tensors stay in the file until somebody asks for their values: the file must not
+    change while the model is in use.
     """
 
-    def __init__(self, proto: ModelProto, source: bytes | None, path: Path | None) -> None:
+    def __init__(self, proto: ModelProto, source: Source | None, path: Path | None) -> None:
         self._proto = proto
         self._source = source
         self.path = path
@@ -49,7 +55,7 @@ class Model:
         """
         path = Path(path)
         source = read(path)
-        return cls(parse(source, path), source, path)
+        return cls(parse(source.data, path), source, path)
 
     @classmethod
     def from_proto(cls, proto: ModelProto, path: str | Path | None = None) -> Model:
@@ -68,23 +74,46 @@ class Model:
         check_sane(copy, where)
         return cls(copy, None, where)
 
+    @classmethod
+    def from_bytes(cls, data: bytes, path: str | Path | None = None) -> Model:
+        """Take a model as a file holds it.
+
+        Args:
+            data: the content.
+            path: the file it came from, if any: external data is found beside it.
+
+        Raises:
+            InputError: truncated, or not ONNX.
+        """
+        where = None if path is None else Path(path)
+        return cls(parse(data, where), Source(data), where)
+
     @property
     def original(self) -> ModelProto:
-        """The model as it was read; not to be changed."""
+        """The model as it was read, large tensors as references into its file; not to be changed."""
         return self._proto
 
+    def fresh(self) -> Model:
+        """The model as it was read, without any edit."""
+        return Model(self._proto, self.source, self.path)
+
     @cached_property
-    def source(self) -> bytes:
+    def source(self) -> Source:
         """The bytes of the model as it was read."""
-        return self._proto.SerializeToString() if self._source is None else self._source
+        return Source(self._proto.SerializeToString()) if self._source is None else self._source
 
     @cached_property
     def view(self) -> View:
         """The objects that passes edit, and where each came from."""
         try:
-            return build_view(self._proto, None if self.path is None else self.path.parent)
+            return build_view(self._proto, Storage(self.source, self.directory))
         except (UnicodeDecodeError, RecursionError) as error:
             raise InputError(f"the model is damaged: {error}", file=self.path) from error
+
+    @property
+    def directory(self) -> Path | None:
+        """Where the model's external data lies; None for a model that came from memory."""
+        return None if self.path is None else self.path.parent
 
     @property
     def graph(self) -> Graph:
@@ -125,12 +154,7 @@ class Model:
 
     def resizes(self) -> list[ResizeNode]:
         """Every Resize and Upsample, in every scope, in file order."""
-        return [
-            self.resize(node, scope)
-            for scope in self.scopes()
-            for node in scope.graph.nodes
-            if is_resize(node)
-        ]
+        return [self.resize(node, scope) for scope in self.scopes() for node in scope.nodes_of(*RESIZE_OPS)]
 
     def resize(self, node: Node, scope: Scope) -> ResizeNode:
         """One resize node with its shapes and provenance."""
@@ -163,25 +187,34 @@ class Model:
         around: Scope | None = scope
         while around is not None:
             binding = self.view.bindings.graphs.get(id(around.graph))
-            known = None if binding is None else self._inferred.get(id(binding), {}).get(tensor.name)
+            known = None if binding is None else self._inferred.of(tensor.name, binding)
             if known is not None:
                 return known
             around = around.parent
         return None, None
 
     @cached_property
-    def _inferred(self) -> dict[int, dict[str, Inferred]]:
-        return infer(self._proto, self.view)
+    def _inferred(self) -> InferredTypes:
+        return InferredTypes(self._proto, self.view)
 
-    def _edited(self) -> Rope | None:
+    def _edited(self, *, with_references: bool = False) -> Rope | None:
+        """The edited model; None when nothing was edited. The references that the parser saw become data again."""
         if "view" not in self.__dict__:
             return None
+        source = Source(self.source.data) if with_references else self.source
         try:
-            return write_back(self.view, self._proto, self.source)
+            return write_back(self.view, self._proto, source)
         except WireError:
             # Legal, but written by no known producer: messages in several pieces. Join them first.
-            self.__dict__["source"] = self._proto.SerializeToString()
+            self._join()
             return write_back(self.view, self._proto, self.source)
+
+    def _join(self) -> None:
+        whole = ModelProto()
+        whole.CopyFrom(self._proto)
+        for tensor in model_tensors(whole):
+            tensor.CopyFrom(self.source.complete(tensor))
+        self.__dict__["source"] = Source(whole.SerializeToString())
 
     @property
     def is_edited(self) -> bool:
@@ -190,18 +223,37 @@ class Model:
 
     def to_bytes(self) -> bytes:
         """The model as a file's content; the bytes that were read when nothing was edited."""
+        rope, source = self._whole()
+        return to_bytes(rope, source)
+
+    def _whole(self) -> tuple[Rope, Source]:
+        """The model as it is now, and what the spans of it are of."""
         rope = self._edited()
         if rope is None:
-            return self.source if self._source is None else self._source
-        return rope.to_bytes(self.source)
+            source = self.source if self._source is None else self._source
+            return Rope([Span(0, source.size)], source.size), source
+        return rope, self.source
 
     def to_proto(self) -> ModelProto:
-        """The model as a message, with all edits."""
+        """The model as a message, with all edits and all data."""
         return ModelProto.FromString(self.to_bytes())
+
+    def to_reference_proto(self) -> ModelProto:
+        """The model as a message with all edits, in which large tensors are references into the model's file.
+
+        Together with `directory` it is all that onnx and onnxruntime need, and takes no room for the weights.
+        """
+        rope = self._edited(with_references=True)
+        source = Source(self.source.data)
+        return ModelProto.FromString(source.data if rope is None else to_bytes(rope, source))
 
     def external_locations(self) -> list[str]:
         """Data files that the model refers to, relative to its directory."""
-        return external_locations(self._proto)
+        found: dict[str, None] = {}
+        for tensor in model_tensors(self._proto):
+            if is_external(tensor) and self.source.hole(tensor) is None:
+                found.update((entry.value, None) for entry in tensor.external_data if entry.key == "location")
+        return list(found)
 
     def save(self, path: str | Path, *, check: Callable[[Path], None] | None = None) -> None:
         """Write the model atomically; external data stays where it is, or is copied beside `path`.
@@ -213,8 +265,8 @@ class Model:
         Raises:
             InputError: the target cannot be written, or external data cannot be carried along.
         """
-        origin = None if self.path is None else self.path.parent
-        save(Path(path), self.to_bytes(), self.external_locations(), origin, check)
+        rope, source = self._whole()
+        save(Path(path), rope, source, self.external_locations(), self.directory, check)
 
 
 def declared_shape(tensor: Tensor) -> Shape | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto
+from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
-__all__ = ["ATTRIBUTE", "FUNCTION", "GRAPH", "MODEL", "NODE"]
+__all__ = ["ATTRIBUTE", "FUNCTION", "GRAPH", "MODEL", "NODE", "TENSOR"]
 
 
 def _numbers(message: Any) -> dict[str, int]:
@@ -14,4 +14,4 @@ def _numbers(message: Any) -> dict[str, int]:
 
 
 MODEL, GRAPH, FUNCTION = _numbers(ModelProto), _numbers(GraphProto), _numbers(FunctionProto)
-NODE, ATTRIBUTE = _numbers(NodeProto), _numbers(AttributeProto)
+NODE, ATTRIBUTE, TENSOR = _numbers(NodeProto), _numbers(AttributeProto), _numbers(TensorProto)

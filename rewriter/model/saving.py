@@ -8,73 +8,38 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
-
 from rewriter.atomic import temporary_beside
 from rewriter.errors import InputError
-from rewriter.model.values import is_external
+from rewriter.model.source import Source
+from rewriter.model.wire import Rope
+from rewriter.model.writing import write
 
-__all__ = ["external_locations", "save"]
+__all__ = ["save"]
 
 
 def save(
     target: Path,
-    data: bytes,
+    rope: Rope,
+    source: Source,
     locations: Iterable[str],
     origin: Path | None,
     check: Callable[[Path], None] | None,
 ) -> None:
-    """Write `data` to `target` atomically.
+    """Write a model to `target` atomically.
 
     Args:
+        target: where it goes.
+        rope: the model.
+        source: what the spans of `rope` are of.
         locations: external data files that the model refers to, relative to its directory.
         origin: directory in which these files lie now.
         check: called with the finished file before it takes the target's place; what it raises cancels the save.
     """
     with _carried_along(locations, origin, target), temporary_beside(target) as temporary:
-        temporary.write_bytes(data)
+        with temporary.open("r+b", buffering=0) as stream:
+            write(rope, source, stream.fileno())
         if check is not None:
             check(temporary)
-
-
-def external_locations(proto: ModelProto) -> list[str]:
-    """External data files that the model refers to, in order of first use."""
-    found: dict[str, None] = {}
-    for tensor in _tensors(proto):
-        if is_external(tensor):
-            found.update((e.value, None) for e in tensor.external_data if e.key == "location")
-    return list(found)
-
-
-def _tensors(proto: ModelProto) -> Iterator[TensorProto]:
-    yield from _graph_tensors(proto.graph)
-    for function in proto.functions:
-        yield from _node_tensors(function.node)
-    for training in proto.training_info:
-        yield from _graph_tensors(training.initialization)
-        yield from _graph_tensors(training.algorithm)
-
-
-def _graph_tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield sparse.values
-        yield sparse.indices
-    yield from _node_tensors(graph.node)
-
-
-def _node_tensors(nodes: Iterable[object]) -> Iterator[TensorProto]:
-    for node in nodes:
-        for attribute in node.attribute:  # type: ignore[attr-defined]
-            if attribute.type == AttributeProto.TENSOR:
-                yield attribute.t
-            elif attribute.type == AttributeProto.GRAPH:
-                yield from _graph_tensors(attribute.g)
-            elif attribute.type == AttributeProto.TENSORS:
-                yield from attribute.tensors
-            elif attribute.type == AttributeProto.GRAPHS:
-                for graph in attribute.graphs:
-                    yield from _graph_tensors(graph)
 
 
 @contextmanager

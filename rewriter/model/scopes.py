@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from onnx_graphsurgeon import Function, Graph, Node
 
+from rewriter.model.nodelist import nodes_of, nodes_with_graphs
 from rewriter.model.view import DEFAULT_DOMAINS, View
 
 __all__ = ["Scope", "display_name", "in_default_domain", "scopes"]
@@ -32,6 +33,10 @@ class Scope:
     def opset(self) -> int:
         """Version of the default domain that applies here."""
         return int(self.root.opset)
+
+    def nodes_of(self, *ops: str) -> list[Node]:
+        """The nodes of these operator types in the standard's domain, in order; cheap also in a large graph."""
+        return [node for node in nodes_of(self.graph, *ops) if in_default_domain(node)]
 
     @property
     def is_function(self) -> bool:
@@ -62,7 +67,7 @@ def scopes(view: View) -> Iterator[Scope]:
 
 def _descend(scope: Scope) -> Iterator[Scope]:
     yield scope
-    for node in list(scope.graph.nodes):
+    for node in nodes_with_graphs(scope.graph):
         for name, value in node.attrs.items():
             if isinstance(value, Graph):
                 path = f"{scope.path}/{display_name(node)}/{name}"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import onnx
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 
-from rewriter.model.values import describe_type, is_external
+from rewriter.model.storage import is_external
+from rewriter.model.values import describe_type
 from rewriter.model.view import GraphBinding, View
 
-__all__ = ["Inferred", "Shape", "infer"]
+__all__ = ["InferredTypes", "Inferred", "Shape"]
 
 Shape: TypeAlias = "tuple[int | str | None, ...]"
 Inferred: TypeAlias = "tuple[Any, Shape | None]"
@@ -19,32 +20,42 @@ _SMALL = 1024
 """Tensors with more elements than this cannot be shapes; inference sees their type only."""
 
 
-def infer(proto: ModelProto, view: View) -> dict[int, dict[str, Inferred]]:
-    """Inferred dtype and shape by tensor name, for each scope by the identity of its binding.
+class InferredTypes:
+    """What one run of shape inference found. It is not strict: where it fails nothing is known."""
 
-    Inference is not strict: where it fails there is no entry.
-    """
-    shapes: dict[int, dict[str, Inferred]] = {}
-    try:
-        inferred = onnx.shape_inference.infer_shapes(_without_weights(proto))
-        _collect(inferred.graph, view.bindings.graphs[id(view.graph)], shapes)
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
-        # An invalid model; the checker that runs before anything is written says what is wrong with it.
-        return {}
-    return shapes
+    def __init__(self, proto: ModelProto, view: View) -> None:
+        self._view = view
+        self._types: dict[int, dict[str, TypeProto]] = {}
+        self._graphs: dict[int, GraphProto] = {}
+        try:
+            inferred = onnx.shape_inference.infer_shapes(_without_weights(proto))
+        except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+            # An invalid model; the checker that runs before anything is written says what is wrong with it.
+            return
+        self._graphs[id(view.bindings.graphs[id(view.graph)])] = inferred.graph
 
+    def of(self, name: str, scope: GraphBinding) -> Inferred | None:
+        """dtype and shape of a tensor that `scope` itself has; None where inference says nothing."""
+        if id(scope) not in self._types:
+            graph = self._graph(scope)
+            infos = [] if graph is None else [*graph.value_info, *graph.input, *graph.output]
+            self._types[id(scope)] = {info.name: info.type for info in infos}
+        type_ = self._types[id(scope)].get(name)
+        return None if type_ is None else describe_type(type_)[:2]
 
-def _collect(graph: GraphProto, binding: GraphBinding, shapes: dict[int, dict[str, Inferred]]) -> None:
-    known: dict[str, Inferred] = {}
-    for info in [*graph.value_info, *graph.input, *graph.output]:
-        known[info.name] = describe_type(info.type)[:2]
-    shapes[id(binding)] = known
-    for node in binding.nodes:
-        if not node.subgraphs:
-            continue
-        for attribute in graph.node[node.index].attribute:
-            if attribute.name in node.subgraphs:
-                _collect(attribute.g, node.subgraphs[attribute.name], shapes)
+    def _graph(self, scope: GraphBinding) -> GraphProto | None:
+        """The inferred message of a scope."""
+        if id(scope) in self._graphs or scope.parent is None:
+            return self._graphs.get(id(scope))
+        outer = self._graph(scope.parent)
+        if outer is None:
+            return None
+        for node in scope.parent.nodes.values():
+            for attribute in outer.node[node.index].attribute:
+                if node.subgraphs.get(attribute.name) is scope:
+                    self._graphs[id(scope)] = attribute.g
+                    return attribute.g
+        return None
 
 
 def _without_weights(proto: ModelProto) -> ModelProto:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from onnx import AttributeProto, FunctionProto, GraphProto
+from onnx import FunctionProto, GraphProto
 from onnx_graphsurgeon import Constant, Function, Graph, Tensor, Variable
 
 from rewriter.model.differences import is_redeclared, same_constant
-from rewriter.model.numbers import GRAPH
+from rewriter.model.links import is_linked
+from rewriter.model.nodelist import entries
+from rewriter.model.numbers import GRAPH, TENSOR
+from rewriter.model.source import Source
+from rewriter.model.spans import Span
 from rewriter.model.values import tensor_proto, value_info
 from rewriter.model.view import Bindings, GraphBinding
-from rewriter.model.wire import Item, Keep
+from rewriter.model.wire import Item, Keep, splice
 
 __all__ = [
     "Edits",
@@ -30,7 +34,8 @@ Edits: TypeAlias = "dict[int, Sequence[Item]]"
 def new_constants(graph: Graph, placed: frozenset[int], bindings: Bindings) -> list[Constant]:
     """Constants that the graph's own nodes use and that are in no list of initializers yet."""
     found: dict[int, Constant] = {}
-    for tensors in (graph.outputs, *(node.inputs for node in graph.nodes)):
+    touched = [node.inputs for node in entries(graph) if not isinstance(node, int)]
+    for tensors in (graph.outputs, *touched):
         for tensor in tensors:
             if not isinstance(tensor, Constant) or id(tensor) in placed or id(tensor) in found:
                 continue
@@ -41,30 +46,55 @@ def new_constants(graph: Graph, placed: frozenset[int], bindings: Bindings) -> l
 
 
 def unused_initializers(
-    binding: GraphBinding | None, used: Callable[[], set[int]], inputs_stay: bool
+    binding: GraphBinding | None, present: Callable[[], set[int]], inputs_stay: bool
 ) -> set[str]:
     """Initializers that something used in the file and nothing uses now.
 
     Args:
         binding: the graph.
-        used: gives the identities of all tensors that are used now, in any scope.
+        present: gives the identities of all nodes that are in the model now and were looked at.
         inputs_stay: whether initializers that are inputs too belong to the interface (IR 4 and later).
     """
     if binding is None or isinstance(binding.proto, FunctionProto):
         return set()
     bound = [*binding.initializers, *binding.sparse_initializers]
-    idle = {b.constant.name for b in bound if id(b.constant) not in used()}
-    if not idle:
-        return set()
+    # Whoever changes the use of a tensor has linked it to its nodes.
+    linked = [b.constant for b in bound if is_linked(b.constant)]
+    given_out = {id(tensor) for tensor in binding.graph.outputs}
+    idle = {c.name for c in linked if id(c) not in given_out and not _is_read(c, present())}
     if inputs_stay:
-        idle -= {info.name for info in binding.proto.input}
-    return idle & _names_used(binding.proto)
+        idle -= binding.input_names
+    return {name for name in idle if _was_read(name, binding)}
+
+
+def _is_read(constant: Constant, present: set[int]) -> bool:
+    return any(id(node) in present for node in constant.outputs)
+
+
+def _was_read(name: str, binding: GraphBinding) -> bool:
+    """Whether a node of the graph or of its subgraphs reads `name` in the file."""
+    index = binding.file_index
+    return name in index.readers or any(name in names for names in index.captured.values())
 
 
 def edit_initializers(
-    binding: GraphBinding | None, new: list[Constant], gone: set[str], edits: Edits
+    binding: GraphBinding | None,
+    new: list[Constant],
+    gone: set[str],
+    edits: Edits,
+    source: Source,
+    locate: Callable[[int], Span],
 ) -> None:
-    """Put new tensors in, leave `gone` out, and write values and names that passes changed."""
+    """Put new tensors in, leave `gone` out, and write values and names that passes changed.
+
+    Args:
+        binding: the graph.
+        new: constants that become initializers.
+        gone: names of initializers to leave out.
+        edits: gets the result.
+        source: where the data of unchanged tensors is.
+        locate: gives the span of an initializer's message in `source.data`.
+    """
     items: list[Item] = []
     changed = bool(new)
     for bound in binding.initializers if binding is not None else []:
@@ -73,10 +103,14 @@ def edit_initializers(
             changed = True
         elif same_constant(constant, bound):
             items.append(Keep(bound.index))
+        elif constant._values is bound.values:
+            # Another name only: the data is not worth a copy in memory.
+            changed = True
+            items.append(splice(source, locate(bound.index), {TENSOR["name"]: [constant.name.encode()]}))
         else:
             changed = True
-            items.append(tensor_proto(constant, bound.proto).SerializeToString())
-    items += [tensor_proto(constant).SerializeToString() for constant in new]
+            items.append(tensor_proto(constant, source, bound.proto).SerializeToString())
+    items += [tensor_proto(constant, source).SerializeToString() for constant in new]
     if changed:
         edits[GRAPH["initializer"]] = items
     if binding is None:
@@ -121,50 +155,55 @@ def edit_value_info(graph: Graph, binding: GraphBinding | None, number: int, edi
     proto = binding.proto if binding is not None else GraphProto()
     if isinstance(graph, Function) and not proto.value_info:
         return
-    now = {tensor.name: tensor for node in graph.nodes for tensor in node.outputs if tensor.name}
+    now = {
+        tensor.name: tensor
+        for node in entries(graph)
+        if not isinstance(node, int)
+        for tensor in node.outputs
+        if tensor.name
+    }
+    fresh = [] if isinstance(graph, Function) else _fresh_variables(graph, now, binding)
+    gone = _names_gone(graph, binding, now)
+    redeclared = _redeclared(binding, now)
+    touched = (
+        {info.name for info in proto.value_info} & (gone | redeclared.keys()) if gone or redeclared else ()
+    )
+    if not fresh and not touched:
+        return
     items: list[Item] = []
-    changed = False
-    before: set[str] | None = None
     for index, info in enumerate(proto.value_info):
-        tensor = now.get(info.name)
-        if tensor is None and before is None:
-            before = {name for node in proto.node for name in node.output}
-        if tensor is None and before is not None and info.name in before:
-            changed = True
-        elif tensor is not None and is_redeclared(tensor, binding):
-            changed = True
-            items.append(value_info(tensor, info).SerializeToString())
-        else:
+        if info.name in redeclared:
+            items.append(value_info(redeclared[info.name], info).SerializeToString())
+        elif info.name not in gone:
             items.append(Keep(index))
-    if not isinstance(graph, Function):
-        fresh = _fresh_variables(graph, now, binding)
-        changed |= bool(fresh)
-        items += [value_info(tensor).SerializeToString() for tensor in fresh]
-    if changed:
-        edits[number] = items
+    edits[number] = items + [value_info(tensor).SerializeToString() for tensor in fresh]
+
+
+def _names_gone(graph: Graph, binding: GraphBinding | None, now: dict[str, Tensor]) -> set[str]:
+    """Names that a node made in the file and that none makes now; `now`: those of nodes that were looked at."""
+    if binding is None:
+        return set()
+    index = binding.file_index
+    untouched = {node for node in entries(graph) if isinstance(node, int)}
+    touched = (place for place in range(len(index.outputs)) if place not in untouched)
+    return {name for place in touched for name in index.outputs[place] if name not in now}
+
+
+def _redeclared(binding: GraphBinding | None, now: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Variables whose declared type or shape a pass changed."""
+    seen = now if binding is None else {**binding.tensors, **now}
+    return {name: tensor for name, tensor in seen.items() if is_redeclared(tensor, binding)}
 
 
 def _fresh_variables(graph: Graph, now: dict[str, Tensor], binding: GraphBinding | None) -> list[Variable]:
     """Variables that a pass made and whose type and shape it gave."""
-    known = binding.tensors if binding is not None else {}
     outputs = {tensor.name for tensor in graph.outputs}
     return [
         tensor
         for name, tensor in now.items()
-        if name not in known
-        and name not in outputs
+        if name not in outputs
         and isinstance(tensor, Variable)
         and tensor.dtype is not None
         and tensor.shape is not None
+        and (binding is None or name not in binding.tensors)
     ]
-
-
-def _names_used(proto: GraphProto) -> set[str]:
-    """Every tensor name that a node of the graph or of its subgraphs reads."""
-    names: set[str] = set()
-    for node in proto.node:
-        names.update(node.input)
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.GRAPH:
-                names |= _names_used(attribute.g)
-    return names

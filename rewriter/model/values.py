@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,10 @@ from onnx_graphsurgeon import Constant, Graph, Node, Tensor, Variable
 from onnx_graphsurgeon.ir.tensor import LazyValues, SparseValues
 from onnx_graphsurgeon.util.misc import convert_from_onnx_attr_type, convert_to_onnx_attr_type
 
+from rewriter.model.source import Source
+from rewriter.model.storage import Storage
+from rewriter.model.walking import attribute_tensors
+
 __all__ = [
     "OpaqueAttribute",
     "StoredValues",
@@ -19,11 +22,10 @@ __all__ = [
     "constant_from_proto",
     "describe_type",
     "dtype_of",
-    "is_external",
     "plain_attribute",
+    "stored_values",
     "tensor_proto",
     "value_info",
-    "variable_from_proto",
 ]
 
 _SIMPLE = {
@@ -52,11 +54,20 @@ class OpaqueAttribute:
 
 
 class StoredSparseValues(SparseValues):
-    """The values of a sparse tensor in the file, read when first asked for."""
+    """The values of a sparse tensor of the model, read when first asked for."""
 
-    def __init__(self, tensor: SparseTensorProto) -> None:
+    def __init__(self, tensor: SparseTensorProto, storage: Storage) -> None:
         self.tensor = tensor
+        self.storage = storage
         self.shape = list(tensor.dims)
+
+    def load(self) -> np.ndarray:
+        whole = SparseTensorProto(
+            values=self.storage.source.complete(self.tensor.values),
+            indices=self.storage.source.complete(self.tensor.indices),
+            dims=self.tensor.dims,
+        )
+        return np.asarray(SparseValues.load(StoredSparseValues(whole, self.storage)))
 
     @property
     def dtype(self) -> Any:
@@ -64,15 +75,15 @@ class StoredSparseValues(SparseValues):
 
 
 class StoredValues(LazyValues):
-    """The values of a tensor in the file, read when first asked for.
+    """The values of a tensor of the model, read when first asked for.
 
-    Unlike onnx-graphsurgeon's own class it finds external data beside the model file, whatever the current
-    directory is, and knows every element type that onnx knows.
+    Unlike onnx-graphsurgeon's own class it finds data that was left in the model's file, and external data beside
+    that file whatever the current directory is, and knows every element type that onnx knows.
     """
 
-    def __init__(self, tensor: TensorProto, directory: Path | None = None) -> None:
+    def __init__(self, tensor: TensorProto, storage: Storage) -> None:
         self.tensor = tensor
-        self.directory = directory
+        self.storage = storage
         self.shape = list(tensor.dims)
 
     @property
@@ -85,14 +96,7 @@ class StoredValues(LazyValues):
         return int(np.prod(self.shape, dtype=np.int64)) * getattr(self.dtype, "itemsize", 0)
 
     def load(self) -> np.ndarray:
-        if is_external(self.tensor) and self.directory is None:
-            raise ValueError(f"tensor '{self.tensor.name}' has external data, and the model has no directory")
-        return np.array(numpy_helper.to_array(self.tensor, base_dir=str(self.directory or "")))
-
-
-def is_external(tensor: TensorProto) -> bool:
-    """Whether the tensor's data lies in another file."""
-    return bool(tensor.data_location == TensorProto.EXTERNAL)
+        return self.storage.array(self.tensor)
 
 
 def dtype_of(code: int) -> Any:
@@ -103,11 +107,16 @@ def dtype_of(code: int) -> Any:
         return code
 
 
-def constant_from_proto(proto: TensorProto | SparseTensorProto, directory: Path | None) -> Constant:
-    """A graphsurgeon constant whose values stay in `proto` until they are read."""
+def stored_values(proto: TensorProto | SparseTensorProto, storage: Storage) -> LazyValues:
+    """The values of a tensor, which stay where they are until they are read."""
     if isinstance(proto, SparseTensorProto):
-        return Constant(proto.values.name, StoredSparseValues(proto))
-    return Constant(proto.name, StoredValues(proto, directory))
+        return StoredSparseValues(proto, storage)
+    return StoredValues(proto, storage)
+
+
+def constant_from_proto(proto: TensorProto, storage: Storage) -> Constant:
+    """A graphsurgeon constant with the values of a tensor, which stay where they are until they are read."""
+    return Constant(proto.name, StoredValues(proto, storage))
 
 
 def describe_type(proto: TypeProto) -> tuple[Any, tuple[int | str | None, ...] | None, str]:
@@ -127,14 +136,6 @@ def _dimension(dim: Any) -> int | str | None:
     if kind == "dim_value":
         return int(dim.dim_value)
     return str(dim.dim_param) if kind == "dim_param" and dim.dim_param else None
-
-
-def variable_from_proto(name: str, proto: TypeProto | None) -> Variable:
-    """A graphsurgeon variable with what the file declares about it."""
-    if proto is None:
-        return Variable(name)
-    dtype, shape, kind = describe_type(proto)
-    return Variable(name, dtype, None if shape is None else list(shape), kind)
 
 
 def plain_attribute(proto: AttributeProto) -> Any:
@@ -161,8 +162,16 @@ def _text(value: bytes) -> str | bytes:
         return value
 
 
-def attribute_proto(name: str, value: Any, original: AttributeProto | None = None) -> AttributeProto:
+def attribute_proto(
+    name: str, value: Any, source: Source, original: AttributeProto | None = None
+) -> AttributeProto:
     """An attribute from a value that a pass set; doc string and type of `original` are kept.
+
+    Args:
+        name: of the attribute.
+        value: a Python value, a constant, or one of the classes above.
+        source: where the data of tensors is that nobody changed.
+        original: the attribute that it replaces.
 
     Raises:
         TypeError: graphs (the writer's business) and values that no attribute can hold.
@@ -171,10 +180,12 @@ def attribute_proto(name: str, value: Any, original: AttributeProto | None = Non
         made = AttributeProto()
         made.CopyFrom(value.proto)
         made.name = name
+        for tensor in attribute_tensors(made):
+            tensor.CopyFrom(source.complete(tensor))
     elif isinstance(value, Node.AttributeRef):
         made = AttributeProto(name=name, ref_attr_name=value.name, type=convert_to_onnx_attr_type(value.type))
     elif isinstance(value, Constant):
-        made = onnx.helper.make_attribute(name, tensor_proto(value))
+        made = onnx.helper.make_attribute(name, tensor_proto(value, source))
     elif isinstance(value, (Tensor, Graph)):
         raise TypeError(f"attribute '{name}' cannot be written from {type(value).__name__}")
     else:
@@ -185,12 +196,12 @@ def attribute_proto(name: str, value: Any, original: AttributeProto | None = Non
     return made
 
 
-def tensor_proto(constant: Constant, original: TensorProto | None = None) -> TensorProto:
-    """A tensor from a constant; doc string and metadata of `original` are kept."""
+def tensor_proto(constant: Constant, source: Source, original: TensorProto | None = None) -> TensorProto:
+    """A tensor from a constant; doc string and metadata of `original` are kept, data comes from `source`."""
     values = constant._values
     if isinstance(values, LazyValues) and not isinstance(values, SparseValues):
         made = TensorProto()
-        made.CopyFrom(values.tensor)
+        made.CopyFrom(source.complete(values.tensor))
     else:
         made = numpy_helper.from_array(np.ascontiguousarray(constant.values).reshape(constant.values.shape))
     made.name = constant.name

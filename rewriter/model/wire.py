@@ -11,18 +11,23 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
+
+from rewriter.model.spans import Span
 
 __all__ = [
     "Field",
     "Keep",
+    "Original",
     "Raw",
     "Rope",
-    "Span",
     "WireError",
     "fields",
+    "header",
     "message_field",
     "payloads",
+    "read_varint",
+    "skip",
     "splice",
     "varint_field",
 ]
@@ -34,11 +39,13 @@ class WireError(ValueError):
     """The bytes are not a protobuf message, or end too early."""
 
 
-class Span(NamedTuple):
-    """Bytes `start` to `stop` of the source."""
+class Original(Protocol):
+    """Where kept fields come from: bytes to look at, and where each span of them lies in the file."""
 
-    start: int
-    stop: int
+    @property
+    def data(self) -> bytes: ...
+
+    def stored(self, span: Span) -> Span: ...
 
 
 class Field(NamedTuple):
@@ -56,7 +63,7 @@ class Field(NamedTuple):
 
 @dataclass
 class Rope:
-    """Bytes made of new pieces and spans of a source."""
+    """Bytes made of new pieces and spans of the file."""
 
     parts: list[bytes | Span] = field(default_factory=list)
     length: int = 0
@@ -64,13 +71,12 @@ class Rope:
     def append(self, part: bytes | Span) -> None:
         """Add bytes or a span; neighbouring spans become one."""
         if isinstance(part, Span):
-            size = part.stop - part.start
             last = self.parts[-1] if self.parts else None
             if isinstance(last, Span) and last.stop == part.start:
                 self.parts[-1] = Span(last.start, part.stop)
-            elif size:
+            elif part.size:
                 self.parts.append(part)
-            self.length += size
+            self.length += part.size
             return
         if part:
             self.parts.append(part)
@@ -79,13 +85,6 @@ class Rope:
     def extend(self, other: Rope) -> None:
         for part in other.parts:
             self.append(part)
-
-    def to_bytes(self, source: bytes) -> bytes:
-        """The bytes, with spans read from `source`."""
-        view = memoryview(source)
-        return b"".join(
-            part if isinstance(part, bytes) else view[part.start : part.stop] for part in self.parts
-        )
 
 
 @dataclass(frozen=True)
@@ -106,17 +105,15 @@ Item: TypeAlias = "Keep | Raw | Rope | bytes"
 """What a repeated field holds after an edit; a rope or bytes is the payload of a length-delimited field."""
 
 
-def payloads(source: bytes, span: Span, number: int) -> list[Span]:
+def payloads(data: bytes, span: Span, number: int) -> list[Span]:
     """Where the occurrences of a length-delimited field lie."""
     return [
-        entry.payload
-        for entry in fields(source, span)
-        if entry.number == number and entry.wire_type == _BYTES
+        entry.payload for entry in fields(data, span) if entry.number == number and entry.wire_type == _BYTES
     ]
 
 
-def fields(source: bytes, span: Span) -> Iterator[Field]:
-    """The fields of the message that lies at `span` of `source`, in file order.
+def fields(data: bytes, span: Span) -> Iterator[Field]:
+    """The fields of the message that lies at `span` of `data`, in the order of the bytes.
 
     Raises:
         WireError: the bytes are not a message.
@@ -124,49 +121,72 @@ def fields(source: bytes, span: Span) -> Iterator[Field]:
     position, stop = span
     while position < stop:
         start = position
-        tag, position = _read_varint(source, position, stop)
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
+        tag, position = read_varint(data, position, stop)
+        if tag < 8:
             raise WireError(f"field number 0 at byte {start}")
-        payload = _payload(source, position, stop, number, wire_type)
-        yield Field(number, wire_type, start, payload)
-        position = payload.stop
+        wire_type = tag & 7
+        if wire_type == _BYTES:
+            size, position = read_varint(data, position, stop)
+            end = position + size
+        else:
+            end = skip(data, position, stop, tag)
+        if end > stop:
+            raise WireError(f"the field at byte {start} ends at byte {end}, the message at byte {stop}")
+        yield Field(tag >> 3, wire_type, start, Span(position, end))
+        position = end
 
 
-def _payload(source: bytes, position: int, stop: int, number: int, wire_type: int) -> Span:
+def skip(data: bytes, position: int, stop: int, tag: int) -> int:
+    """Where a field ends whose tag ends at `position`.
+
+    Raises:
+        WireError: no such wire type, or a group that is not closed.
+    """
+    wire_type = tag & 7
+    if wire_type == _VARINT:
+        return read_varint(data, position, stop)[1]
+    if wire_type == _FIXED64:
+        return position + 8
+    if wire_type == _FIXED32:
+        return position + 4
     if wire_type == _BYTES:
-        length, position = _read_varint(source, position, stop)
-        end = position + length
-    elif wire_type == _VARINT:
-        end = _read_varint(source, position, stop)[1]
-    elif wire_type == _FIXED64:
-        end = position + 8
-    elif wire_type == _FIXED32:
-        end = position + 4
-    elif wire_type == _GROUP_START:
-        end = _group_end(source, position, stop, number)
-    else:
-        raise WireError(f"wire type {wire_type} at byte {position}")
-    if end > stop:
-        raise WireError(f"the field at byte {position} ends at byte {end}, the message at byte {stop}")
-    return Span(position, end)
+        size, position = read_varint(data, position, stop)
+        return position + size
+    if wire_type == _GROUP_START:
+        return _group_end(data, position, stop, tag >> 3)
+    raise WireError(f"wire type {wire_type} at byte {position}")
 
 
-def _group_end(source: bytes, position: int, stop: int, number: int) -> int:
+def _group_end(data: bytes, position: int, stop: int, number: int) -> int:
+    # Nested groups are counted, not called: a file of group tags alone must not exhaust the stack.
+    opened = [number]
     while position < stop:
-        tag, after = _read_varint(source, position, stop)
-        if tag & 7 == _GROUP_END:
-            if tag >> 3 != number:
+        tag, after = read_varint(data, position, stop)
+        if tag & 7 == _GROUP_START:
+            opened.append(tag >> 3)
+            position = after
+        elif tag & 7 == _GROUP_END:
+            if tag >> 3 != opened.pop():
                 raise WireError(f"a group is closed by another at byte {position}")
-            return after
-        position = _payload(source, after, stop, tag >> 3, tag & 7).stop
-    raise WireError("an unclosed group")
+            if not opened:
+                return after
+            position = after
+        else:
+            position = skip(data, after, stop, tag)
+    raise WireError("the data ends inside a group")
 
 
-def _read_varint(source: bytes, position: int, stop: int) -> tuple[int, int]:
+def read_varint(data: bytes, position: int, stop: int) -> tuple[int, int]:
+    """A number and where it ends.
+
+    Raises:
+        WireError: the number is longer than ten bytes, or the data ends inside it.
+    """
+    if position < stop and (byte := data[position]) < 0x80:
+        return byte, position + 1
     value = shift = 0
     while position < stop:
-        byte = source[position]
+        byte = data[position]
         position += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
@@ -187,6 +207,11 @@ def _varint(value: int) -> bytes:
     return bytes(encoded)
 
 
+def header(number: int, length: int) -> bytes:
+    """Tag and length of a length-delimited field."""
+    return _varint(number << 3 | _BYTES) + _varint(length)
+
+
 def varint_field(number: int, value: int) -> Raw:
     """An integer field."""
     return Raw(_varint(number << 3 | _VARINT) + _varint(value))
@@ -195,77 +220,97 @@ def varint_field(number: int, value: int) -> Raw:
 def message_field(number: int, payload: Rope | bytes) -> Rope:
     """A length-delimited field (message, string or bytes) with its header."""
     rope = Rope()
-    length = payload.length if isinstance(payload, Rope) else len(payload)
-    rope.append(_varint(number << 3 | _BYTES) + _varint(length))
     if isinstance(payload, Rope):
+        rope.append(header(number, payload.length))
         rope.extend(payload)
     else:
-        rope.append(payload)
+        rope.append(header(number, len(payload)) + payload)
     return rope
 
 
-def splice(source: bytes, span: Span, edits: Mapping[int, Sequence[Item]]) -> Rope:
+def splice(original: Original, span: Span, edits: Mapping[int, Sequence[Item]]) -> Rope:
     """The message at `span` with the fields named in `edits` replaced, and every other byte as it was.
 
     Args:
-        source: the original bytes.
-        span: where the message lies; an empty span builds a message from nothing.
+        original: where the message is.
+        span: where the message lies in `original.data`; an empty span builds a message from nothing.
         edits: for each field number the complete new list of its occurrences. Kept ones stay where they are as
             long as their order is unchanged; new ones come where the list puts them between these.
     """
-    original = list(fields(source, span))
-    scalar = {number for number, items in edits.items() if any(isinstance(item, Raw) for item in items)}
-
-    def is_edited(entry: Field) -> bool:
-        # A field of a known number but another wire type is an unknown field to every parser.
-        return entry.number in edits and (entry.wire_type == _BYTES or entry.number in scalar)
-
-    last = {entry.number: position for position, entry in enumerate(original) if is_edited(entry)}
+    entries = list(fields(original.data, span))
+    occurrences = _occurrences(entries, edits)
     pending = {number: list(items)[::-1] for number, items in edits.items()}
-    seen = dict.fromkeys(edits, 0)
-    kept = {number: {i.index for i in items if isinstance(i, Keep)} for number, items in edits.items()}
     shuffled = {number for number, items in edits.items() if not _in_order(items)}
-    occurrences: dict[int, list[Field]] = {}
-    for entry in original:
-        if entry.number in shuffled and is_edited(entry):
-            occurrences.setdefault(entry.number, []).append(entry)
-    absent = sorted((number for number in edits if number not in last), reverse=True)
-
+    absent = sorted((number for number, found in occurrences.items() if not found), reverse=True)
+    places = {id(entry): place for found in occurrences.values() for place, entry in enumerate(found)}
     rope = Rope()
+    kept = _Run(original, rope)
 
-    def emit(number: int, item: Item) -> None:
-        if isinstance(item, Keep):
-            rope.append(occurrences[number][item.index].whole)
-        elif isinstance(item, Raw):
-            rope.append(item.data)
-        else:
-            rope.extend(message_field(number, item))
-
-    def drain(number: int, *, until_keep: bool = False) -> None:
+    def emit(number: int, *, until_keep: bool = False) -> None:
         queue = pending[number]
         while queue and not (until_keep and isinstance(queue[-1], Keep)):
-            emit(number, queue.pop())
+            kept.flush()
+            item = queue.pop()
+            if isinstance(item, Keep):
+                rope.append(original.stored(occurrences[number][item.index].whole))
+            elif isinstance(item, Raw):
+                rope.append(item.data)
+            else:
+                rope.extend(message_field(number, item))
 
-    for position, entry in enumerate(original):
-        while absent and absent[-1] < entry.number:
-            drain(absent.pop())
-        if not is_edited(entry):
-            rope.append(entry.whole)
+    for entry in entries:
+        number = entry.number
+        while absent and absent[-1] < number:
+            emit(absent.pop())
+        place = places.get(id(entry))
+        if place is None:
+            kept.append(entry)
             continue
-        if entry.number in shuffled:
-            drain(entry.number)
+        if number in shuffled:
+            emit(number)
             continue
-        drain(entry.number, until_keep=True)
-        index = seen[entry.number]
-        seen[entry.number] += 1
-        if index in kept[entry.number]:
-            pending[entry.number].pop()
-            rope.append(entry.whole)
-        if position == last[entry.number]:
-            drain(entry.number)
+        queue = pending[number]
+        emit(number, until_keep=True)
+        if queue and isinstance(queue[-1], Keep) and queue[-1].index == place:
+            queue.pop()
+            kept.append(entry)
+        if place == len(occurrences[number]) - 1:
+            emit(number)
+    kept.flush()
     while absent:
-        drain(absent.pop())
+        emit(absent.pop())
     return rope
+
+
+class _Run:
+    """Neighbouring fields that stay as they are, put on the rope together."""
+
+    def __init__(self, original: Original, rope: Rope) -> None:
+        self.original = original
+        self.rope = rope
+        self.start = self.stop = 0
+
+    def append(self, entry: Field) -> None:
+        if entry.start != self.stop:
+            self.flush()
+            self.start = entry.start
+        self.stop = entry.payload.stop
+
+    def flush(self) -> None:
+        if self.stop > self.start:
+            self.rope.append(self.original.stored(Span(self.start, self.stop)))
+        self.start = self.stop
+
+
+def _occurrences(entries: list[Field], edits: Mapping[int, Sequence[Item]]) -> dict[int, list[Field]]:
+    """The fields that `edits` speak of."""
+    found: dict[int, list[Field]] = {number: [] for number in edits}
+    scalar = {number for number, items in edits.items() if any(isinstance(item, Raw) for item in items)}
+    for entry in entries:
+        # A field of a known number but another wire type is an unknown field to every parser.
+        if entry.number in found and (entry.wire_type == _BYTES or entry.number in scalar):
+            found[entry.number].append(entry)
+    return found
 
 
 def _in_order(items: Sequence[Item]) -> bool:

@@ -11,7 +11,10 @@ from onnx_graphsurgeon import Constant, Function, Graph, Node
 
 from rewriter.model.differences import same_attribute
 from rewriter.model.locating import EMPTY, Locator
+from rewriter.model.nodelist import entries
 from rewriter.model.numbers import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE
+from rewriter.model.source import Source
+from rewriter.model.spans import Span
 from rewriter.model.tensors import (
     Edits,
     edit_initializers,
@@ -22,18 +25,18 @@ from rewriter.model.tensors import (
 )
 from rewriter.model.values import attribute_proto, tensor_proto
 from rewriter.model.view import DEFAULT_DOMAINS, GraphBinding, NodeBinding, View
-from rewriter.model.wire import Item, Keep, Rope, Span, splice, varint_field
+from rewriter.model.wire import Item, Keep, Rope, splice, varint_field
 
 __all__ = ["write_back"]
 
 
-def write_back(view: View, proto: ModelProto, source: bytes) -> Rope | None:
+def write_back(view: View, proto: ModelProto, source: Source) -> Rope | None:
     """The model with its edits as a rope over `source`; None when nothing differs.
 
     Args:
         view: the objects that passes edited.
         proto: the original model.
-        source: its bytes.
+        source: its bytes. One without a file gives the model as the parser saw it, references included.
 
     Raises:
         WireError: `source` splits messages in a way that only a parser can join.
@@ -42,25 +45,25 @@ def write_back(view: View, proto: ModelProto, source: bytes) -> Rope | None:
 
 
 class _Writer:
-    def __init__(self, view: View, proto: ModelProto, source: bytes) -> None:
+    def __init__(self, view: View, proto: ModelProto, source: Source) -> None:
         self.view = view
         self.bindings = view.bindings
         self.proto = proto
         self.source = source
-        self.locator = Locator(view, proto, source)
+        self.locator = Locator(view, proto, source.data)
         # Before IR 4 an initializer must also be a graph input, and functions have none: Constant nodes serve both.
         self.initializers_allowed = proto.ir_version >= 4
 
     @cached_property
-    def used(self) -> set[int]:
-        """Identities of all tensors that a node reads or a graph gives out, in any scope."""
+    def present(self) -> set[int]:
+        """Identities of all nodes that are in the model and that somebody looked at, in any scope."""
         found: set[int] = set()
         graphs = [self.view.graph, *self.view.graph.functions]
         while graphs:
-            graph = graphs.pop()
-            found.update(map(id, graph.outputs))
-            for node in graph.nodes:
-                found.update(map(id, node.inputs))
+            for node in entries(graphs.pop()):
+                if isinstance(node, int):
+                    continue
+                found.add(id(node))
                 graphs.extend(value for value in node.attrs.values() if isinstance(value, Graph))
         return found
 
@@ -83,7 +86,7 @@ class _Writer:
         for name in ("producer_name", "producer_version"):
             if getattr(graph, name) != getattr(self.proto, name):
                 edits[MODEL[name]] = [getattr(graph, name).encode()]
-        return splice(self.source, Span(0, len(self.source)), edits) if edits else None
+        return splice(self.source, self.source.whole, edits) if edits else None
 
     def _functions(self) -> list[Item] | None:
         items: list[Item] = []
@@ -128,12 +131,17 @@ class _Writer:
         constants = new_constants(graph, placed, self.bindings)
         as_nodes = not self.initializers_allowed
         edits: Edits = {}
-        prefix = [_constant_node(constant) for constant in constants] if as_nodes else []
+        prefix = [_constant_node(constant, self.source) for constant in constants] if as_nodes else []
         nodes = self._nodes(graph, binding, placed | {id(c) for c in constants}, prefix)
         if nodes is not None:
             edits[GRAPH["node"]] = nodes
-        gone = unused_initializers(binding, lambda: self.used, inputs_stay=self.initializers_allowed)
-        edit_initializers(binding, [] if as_nodes else constants, gone, edits)
+        gone = unused_initializers(binding, lambda: self.present, inputs_stay=self.initializers_allowed)
+
+        def locate(index: int) -> Span:
+            assert binding is not None
+            return self.locator.initializer(binding, index)
+
+        edit_initializers(binding, [] if as_nodes else constants, gone, edits, self.source, locate)
         edit_interface(graph, binding, gone, edits)
         edit_value_info(graph, binding, GRAPH["value_info"], edits)
         for name in ("name", "doc_string"):
@@ -149,7 +157,7 @@ class _Writer:
         proto = binding.proto if binding is not None else FunctionProto()
         constants = new_constants(function, frozenset(), self.bindings)
         edits: Edits = {}
-        prefix = [_constant_node(constant) for constant in constants]
+        prefix = [_constant_node(constant, self.source) for constant in constants]
         nodes = self._nodes(function, binding, frozenset(id(c) for c in constants), prefix)
         if nodes is not None:
             edits[FUNCTION["node"]] = nodes
@@ -188,8 +196,12 @@ class _Writer:
         self, graph: Graph, binding: GraphBinding | None, placed: frozenset[int], prefix: list[bytes]
     ) -> list[Item] | None:
         items: list[Item] = list(prefix)
-        changed = bool(prefix) or binding is None or len(graph.nodes) != len(binding.nodes)
-        for place, node in enumerate(graph.nodes):
+        changed = bool(prefix) or binding is None or len(graph.nodes) != len(binding.proto.node)
+        for place, node in enumerate(entries(graph)):
+            if isinstance(node, int):  # nobody looked at it
+                items.append(Keep(node))
+                changed |= node != place
+                continue
             bound = self.bindings.nodes.get(id(node))
             rope = self.node(node, placed)
             here = bound is not None and bound.scope is binding
@@ -201,7 +213,7 @@ class _Writer:
             else:
                 assert bound is not None
                 rope = Rope()
-                rope.append(self.locator.node(bound))
+                rope.append(self.source.stored(self.locator.node(bound)))
                 items.append(rope)
             changed |= rope is not None or not here or (bound is not None and bound.index != place)
         return items if changed else None
@@ -246,7 +258,7 @@ class _Writer:
             elif original is not None and same_attribute(value, original, self.bindings):
                 item = None
             else:
-                item = attribute_proto(name, value, original).SerializeToString()
+                item = attribute_proto(name, value, self.source, original).SerializeToString()
             changed |= item is not None or index != place
             if item is not None:
                 items.append(item)
@@ -267,7 +279,7 @@ class _Writer:
                 return splice(self.source, self.locator.attributes(bound)[index], {ATTRIBUTE["g"]: [rope]})
         if rope is None:
             rope = Rope()
-            rope.append(self.locator.graph(binding))
+            rope.append(self.source.stored(self.locator.graph(binding)))
         return splice(
             self.source,
             EMPTY,
@@ -279,9 +291,9 @@ class _Writer:
         )
 
 
-def _constant_node(constant: Constant) -> bytes:
+def _constant_node(constant: Constant, source: Source) -> bytes:
     node = NodeProto(op_type="Constant", output=[constant.name])
     attribute = node.attribute.add()
     attribute.name, attribute.type = "value", AttributeProto.TENSOR
-    attribute.t.CopyFrom(tensor_proto(constant))
+    attribute.t.CopyFrom(tensor_proto(constant, source))
     return bytes(node.SerializeToString())

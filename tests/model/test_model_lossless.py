@@ -38,7 +38,7 @@ def test_every_node_test_of_onnx_comes_back_unchanged() -> None:
     assert len(cases) > 1500
     for case in cases:
         data = case.model.SerializeToString()
-        model = Model(case.model, data, None)
+        model = Model.from_bytes(data)
         assert list(model.scopes())
         assert not model.is_edited, case.name
         assert model.to_bytes() == data
@@ -87,7 +87,7 @@ def test_bytes_that_no_serialiser_would_write_survive_an_edit() -> None:
     header = helper.make_model(proto.graph).SerializeToString()[:0]
     data = header + b"\x3a" + _length(graph) + graph + b"\x12\x03one\x12\x03two" + rest.SerializeToString()
     assert onnx.ModelProto.FromString(data).producer_name == "two"
-    model = Model(onnx.ModelProto.FromString(data), data, None)
+    model = Model.from_bytes(data)
     model.graph.nodes[0].attrs["mode"] = "linear"
     written = model.to_bytes()
     assert written.endswith(b"\x12\x03one\x12\x03two" + rest.SerializeToString())
@@ -109,7 +109,7 @@ def test_a_graph_in_two_pieces_is_joined_before_an_edit() -> None:
     del head.graph.initializer[:]
     tail.graph.initializer.extend(proto.graph.initializer)
     data = head.SerializeToString() + tail.SerializeToString()
-    model = Model(onnx.ModelProto.FromString(data), data, None)
+    model = Model.from_bytes(data)
     assert model.to_bytes() == data
     model.graph.nodes[0].attrs["mode"] = "linear"
     expected = onnx.ModelProto()
