@@ -210,7 +210,7 @@ class PassManager:
         from passes.soundness import problems
 
         found = problems(model)
-        if found is None or problems(type(model).from_proto(model.original, model.path)) is not None:
+        if found is None or problems(model.fresh()) is not None:
             return
         raise PassError(f"pass {pass_.name} left the model unsound: {found}", file=model.path)
 

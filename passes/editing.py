@@ -17,16 +17,7 @@ class Names:
     """Names for new tensors and nodes that nothing in the model uses yet."""
 
     def __init__(self, model: Model) -> None:
-        self._used: set[str] = set()
-        for scope in model.scopes():
-            graph = scope.graph
-            self._used.update(tensor.name for tensor in (*graph.inputs, *graph.outputs))
-            for node in graph.nodes:
-                self._used.add(node.name)
-                self._used.update(tensor.name for tensor in (*node.inputs, *node.outputs))
-        original = model.original.graph
-        self._used.update(tensor.name for tensor in original.initializer)
-        self._used.update(info.name for info in (*original.input, *original.value_info))
+        self._used = model.names()
 
     def fresh(self, base: str) -> str:
         """`base`, with a number behind it where it is taken."""

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
-from onnx_graphsurgeon import Constant, Graph, Tensor
+from onnx_graphsurgeon import Constant, Graph, Node
 
+from rewriter.model.nodelist import NodeList, entries
 from rewriter.model.scopes import display_name
 
 if TYPE_CHECKING:
     from rewriter.model import Model
 
 __all__ = ["problems"]
+
+
+class _Node(NamedTuple):
+    """What matters here of a node: the names that it reads and are not of constants, those that it makes."""
+
+    reads: list[str]
+    makes: list[str]
+    place: int
+    may_have_graphs: bool
 
 
 def problems(model: Model) -> str | None:
@@ -21,31 +32,53 @@ def problems(model: Model) -> str | None:
     enclosing scope; every name is made once per scope; graph outputs exist.
     """
     graphs = (model.graph, *model.graph.functions)
-    return next((found for graph in graphs if (found := _problems(graph, ()))), None)
+    return next((found for graph in graphs if (found := _problems(graph, (), model))), None)
 
 
-def _problems(graph: Graph, around: tuple[set[str], ...]) -> str | None:
+def _problems(graph: Graph, around: tuple[set[str], ...], model: Model) -> str | None:
+    binding = model.view.bindings.graphs.get(id(graph))
     known = {tensor.name for tensor in graph.inputs}
+    if binding is not None:
+        known |= {bound.constant.name for bound in (*binding.initializers, *binding.sparse_initializers)}
     made: set[str] = set()
-    visible = (*around, known)
 
-    def is_missing(tensor: Tensor) -> bool:
-        return not isinstance(tensor, Constant) and not any(tensor.name in names for names in visible)
+    def is_missing(name: str) -> bool:
+        return name not in known and not any(name in names for names in around)
 
-    for node in graph.nodes:
-        for tensor in node.inputs:
-            if tensor.name and is_missing(tensor):
-                return f"node '{display_name(node)}' reads '{tensor.name}' before it is made"
-        for name, value in node.attrs.items():
-            found = _problems(value, visible) if isinstance(value, Graph) else None
-            if found is not None:
-                return f"{found} (in {name} of '{display_name(node)}')"
-        for tensor in node.outputs:
-            if not tensor.name:
+    for node in _nodes(graph):
+        for name in node.reads:
+            if name and is_missing(name):
+                return f"node '{display_name(graph.nodes[node.place])}' reads '{name}' before it is made"
+        found = _inside(graph.nodes[node.place], (*around, known), model) if node.may_have_graphs else None
+        if found is not None:
+            return found
+        for name in node.makes:
+            if not name:
                 continue
-            if tensor.name in made:
-                return f"'{tensor.name}' is made twice"
-            made.add(tensor.name)
-            known.add(tensor.name)
-    missing = next((tensor.name for tensor in graph.outputs if is_missing(tensor)), None)
+            if name in made:
+                return f"'{name}' is made twice"
+            made.add(name)
+            known.add(name)
+    outputs = (tensor.name for tensor in graph.outputs if not isinstance(tensor, Constant))
+    missing = next((name for name in outputs if is_missing(name)), None)
     return None if missing is None else f"nothing makes the output '{missing}'"
+
+
+def _nodes(graph: Graph) -> Iterator[_Node]:
+    index = graph.nodes.file_index if isinstance(graph.nodes, NodeList) else None
+    for place, node in enumerate(entries(graph)):
+        if isinstance(node, int):
+            assert index is not None
+            yield _Node(index.inputs[node], index.outputs[node], place, node in index.captured)
+            continue
+        reads = [tensor.name for tensor in node.inputs if not isinstance(tensor, Constant)]
+        yield _Node(reads, [tensor.name for tensor in node.outputs], place, True)
+
+
+def _inside(node: Node, visible: tuple[set[str], ...], model: Model) -> str | None:
+    """The first thing that is wrong with the subgraphs of a node."""
+    for name, value in node.attrs.items():
+        found = _problems(value, visible, model) if isinstance(value, Graph) else None
+        if found is not None:
+            return f"{found} (in {name} of '{display_name(node)}')"
+    return None

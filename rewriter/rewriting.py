@@ -133,7 +133,7 @@ class Rewrite:
 
     def _culprit(self) -> str:
         """The first pass after which a fresh copy of the model is no longer valid."""
-        model = Model.from_proto(self.model.original, self.model.path)
+        model = self.model.fresh()
         for pass_ in self.passes:
             pass_.run(model, PassContext(self.intents))
             if model.external_locations():

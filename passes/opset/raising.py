@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import onnx
@@ -13,7 +14,7 @@ from passes.base import Log
 from passes.editing import Names
 from passes.opset.steps import COMPATIBLE, STEPS, Place, Step
 from passes.resize.proof import by_definition
-from rewriter.model import display_name, in_default_domain, is_resize
+from rewriter.model import RESIZE_OPS, display_name, is_resize, op_types
 
 if TYPE_CHECKING:
     from rewriter.model import Model, Scope
@@ -121,19 +122,29 @@ def _words(node: Node) -> str:
 
 
 def _nodes_below(model: Model, target: int) -> Iterator[tuple[Node, Scope]]:
+    """The nodes that need a look before they go to `target`."""
     for scope in model.scopes():
-        if scope.opset < target:
-            yield from (
-                (node, scope)
-                for node in list(scope.graph.nodes)
-                if in_default_domain(node) and not _is_call(node, model)
-            )
+        if scope.opset >= target:
+            continue
+        affected = [op for op in op_types(scope.graph) if not _stays_the_same(op, scope.opset, target)]
+        yield from ((node, scope) for node in scope.nodes_of(*affected) if not _is_call(node, model))
+
+
+def _stays_the_same(op: str, old: int, new: int) -> bool:
+    """Whether no node of this type has to change, whatever it says."""
+    if op in RESIZE_OPS or old < OLDEST:
+        return False
+    versions = _versions_between(op, old, new)
+    if versions is None:
+        return False
+    return all((op, version) not in STEPS and op in COMPATIBLE[version] for version in versions)
 
 
 def _is_call(node: Node, model: Model) -> bool:
     return any(f.name == node.op and (f.domain or "") == (node.domain or "") for f in model.graph.functions)
 
 
+@lru_cache(maxsize=4096)
 def _versions_between(op: str, old: int, new: int) -> list[int] | None:
     """Opsets above `old` up to `new` in which the definition of `op` changed; None for an unknown operator."""
     try:

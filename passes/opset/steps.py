@@ -15,6 +15,7 @@ import numpy as np
 from onnx_graphsurgeon import Node, Variable
 
 from passes.editing import Names, drop_attributes, set_inputs
+from rewriter.model.nodelist import position
 
 if TYPE_CHECKING:
     from rewriter.model import Model, Scope
@@ -188,7 +189,7 @@ def _softmax(node: Node, place: Place) -> None:
     done = Variable(place.names.fresh(_base(node, "flat_result")))
     shape_of = Variable(place.names.fresh(_base(node, "shape")))
     graph = place.scope.graph
-    index = next(i for i, other in enumerate(graph.nodes) if other is node)
+    index = position(graph, node)
     node.attrs["axis"] = -1
     node.outputs = [done]
     before = [

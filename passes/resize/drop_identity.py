@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from onnx_graphsurgeon import Constant, Graph, Tensor, Variable
+from onnx_graphsurgeon import Constant, Graph, Node, Tensor, Variable
 
 from passes.base import Log, Pass, PassContext, PassResult
 from passes.resize.proof import by_definition, spelled_out
 from rewriter.errors import UnsupportedError
+from rewriter.model.nodelist import entries, remove
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode
@@ -40,7 +41,7 @@ class DropIdentityResize(Pass):
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
         outputs: set[int] | None = None
-        gone: dict[int, tuple[Graph, set[int]]] = {}
+        gone: dict[int, tuple[Graph, list[Node]]] = {}
         for resize in model.resizes():
             certificate = _certificate(resize)
             if certificate is None:
@@ -48,9 +49,9 @@ class DropIdentityResize(Pass):
             outputs = outputs or {id(tensor) for scope in model.scopes() for tensor in scope.graph.outputs}
             if _drop(resize, outputs, certificate, log):
                 graph = resize.scope.graph
-                gone.setdefault(id(graph), (graph, set()))[1].add(id(resize.node))
+                gone.setdefault(id(graph), (graph, []))[1].append(resize.node)
         for graph, nodes in gone.values():
-            graph.nodes[:] = [node for node in graph.nodes if id(node) not in nodes]
+            remove(graph, nodes)
         return log.result()
 
 
@@ -118,7 +119,7 @@ def _can_take_name(data: Tensor, graph: Graph, outputs: set[int]) -> bool:
     """Whether the tensor is made by a node of this graph and bears no name that others rely on."""
     if not isinstance(data, Variable) or isinstance(data, Constant) or id(data) in outputs:
         return False
-    return len(data.inputs) == 1 and any(node is data.inputs[0] for node in graph.nodes)
+    return len(data.inputs) == 1 and any(entry is data.inputs[0] for entry in entries(graph))
 
 
 def _replace_uses(old: Tensor, new: Tensor) -> None:

@@ -12,6 +12,7 @@ from passes.base import Effect, Log, Pass, PassContext, PassResult
 from passes.editing import Names, set_inputs
 from passes.resize.proof import same
 from rewriter.errors import UnsupportedError
+from rewriter.model.nodelist import position
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode
@@ -73,8 +74,8 @@ def _plan(resize: ResizeNode) -> _Plan | str:
         return "the rank of its input is not known"
     lengths: dict[int, int | None] = {}
     repaired = []
-    for position, axis in enumerate(spelling.named_axes(len(resize.input_shape))):
-        before, scale = resize.input_shape[axis], resize.scales[position]
+    for place, axis in enumerate(spelling.named_axes(len(resize.input_shape))):
+        before, scale = resize.input_shape[axis], resize.scales[place]
         if not isinstance(before, int):
             if scale != 1:
                 return "the length of an axis is not known, and scales serve every length"
@@ -179,8 +180,8 @@ def _sizes_in_graph(resize: ResizeNode, lengths: dict[int, int | None], names: N
         parts.append(part)
     sizes = Variable(names.fresh(f"{base}_sizes"), dtype=np.int64)
     added.append(Node("Concat", names.fresh(f"{resize.name}_Concat"), {"axis": 0}, parts, [sizes]))
-    position = next(i for i, other in enumerate(graph.nodes) if other is node)
-    graph.nodes[position:position] = added
+    place = position(graph, node)
+    graph.nodes[place:place] = added
     return sizes
 
 

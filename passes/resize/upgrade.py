@@ -13,6 +13,7 @@ from passes.editing import Names, drop_attributes, set_inputs
 from passes.opset.raising import blocker, raise_opset
 from passes.resize.proof import by_definition
 from rewriter.errors import UnsupportedError
+from rewriter.model.nodelist import position
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode
@@ -198,8 +199,8 @@ def _split_off_shrinking(
     _set_words(second, "nearest", "ceil")
     scales = names.constant(f"{result.name}_shrinking_scales", shrinking, np.float32)
     _set_resize_inputs(second, resize.scope.opset, scales, names)
-    position = next(i for i, other in enumerate(graph.nodes) if other is node)
-    graph.nodes.insert(position + 1, second)
+    place = position(graph, node)
+    graph.nodes.insert(place + 1, second)
     log.change(
         resize.graph_path,
         second.name,

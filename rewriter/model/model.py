@@ -13,6 +13,7 @@ from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 
 from rewriter.errors import InputError
 from rewriter.model.loading import check_sane, parse, read
+from rewriter.model.nodelist import entries
 from rewriter.model.resizes import RESIZE_OPS, ResizeNode
 from rewriter.model.saving import save
 from rewriter.model.scopes import Scope, scopes
@@ -132,6 +133,23 @@ class Model:
     def scopes(self) -> Iterator[Scope]:
         """The main graph, every subgraph and every function, outer ones first."""
         return scopes(self.view)
+
+    def names(self) -> set[str]:
+        """Every name of a tensor or node, in any scope."""
+        found: set[str] = set()
+        for scope in self.scopes():
+            graph = scope.graph
+            binding = self.view.bindings.graphs.get(id(graph))
+            if binding is not None:
+                index = binding.file_index
+                found.update(index.makers, index.readers, binding.types, binding.tensors, binding.input_names)
+                found.update(node.name for node in binding.proto.node)
+            found.update(tensor.name for tensor in (*graph.inputs, *graph.outputs))
+            for node in entries(graph):
+                if not isinstance(node, int):
+                    found.add(node.name)
+                    found.update(tensor.name for tensor in (*node.inputs, *node.outputs))
+        return found
 
     def metadata(self, node: Node) -> dict[str, str]:
         """The node's metadata as the file has it; empty for a node that a pass made."""

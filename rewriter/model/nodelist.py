@@ -9,7 +9,7 @@ from onnx_graphsurgeon import Graph, Node
 
 from rewriter.model.index import GraphIndex
 
-__all__ = ["Entry", "NodeList", "entries", "nodes_of", "nodes_with_graphs", "position", "remove"]
+__all__ = ["Entry", "NodeList", "entries", "nodes_of", "nodes_with_graphs", "op_types", "position", "remove"]
 
 Entry: TypeAlias = "int | Node"
 """A node as an object, or the index of one that nobody has looked at yet."""
@@ -34,6 +34,15 @@ class NodeList(MutableSequence[Node]):
         self._make = make
         self._leave = leave
         self._entries: list[Entry] = list(range(len(index.ops)))
+        self._made: dict[int, Node] = {}  # objects that exist and that may still be numbers in the list
+
+    def made(self, index: int, node: Node) -> None:
+        """Somebody looked at a node of the file, through the list or through a tensor."""
+        entry = self._entries[index] if index < len(self._entries) else None
+        if isinstance(entry, int) and entry == index:
+            self._entries[index] = node
+        else:
+            self._made[index] = node
 
     @property
     def file_index(self) -> GraphIndex:
@@ -41,7 +50,11 @@ class NodeList(MutableSequence[Node]):
         return self._index
 
     def entries(self) -> list[Entry]:
-        """The list as it is; not to be changed."""
+        """The list as it is, every node that somebody looked at as an object; not to be changed."""
+        if self._made:
+            made = self._made
+            self._entries = [made.get(e, e) if isinstance(e, int) else e for e in self._entries]
+            self._made = {}
         return self._entries
 
     def __len__(self) -> int:
@@ -84,7 +97,7 @@ class NodeList(MutableSequence[Node]):
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
         """Where `value` is; equal nodes count where the node itself is not there, as with a plain list."""
-        entries = self._entries[start:stop]
+        entries = self.entries()[start:stop]
         place = next((i for i, entry in enumerate(entries) if entry is value), None)
         if place is None:
             place = next((i for i in range(len(entries)) if self._at(start + i) == value), None)
@@ -132,6 +145,12 @@ class NodeList(MutableSequence[Node]):
 def entries(graph: Graph) -> list[Entry]:
     """The nodes of a graph, with numbers for those that nobody has looked at."""
     return graph.nodes.entries() if isinstance(graph.nodes, NodeList) else list(graph.nodes)
+
+
+def op_types(graph: Graph) -> set[str]:
+    """The operator types in a graph, subgraphs not included."""
+    types = graph.nodes.file_index.ops if isinstance(graph.nodes, NodeList) else []
+    return {types[entry] if isinstance(entry, int) else entry.op for entry in entries(graph)}
 
 
 def nodes_of(graph: Graph, *ops: str) -> list[Node]:

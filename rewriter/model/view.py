@@ -233,6 +233,8 @@ class GraphBinding:
         }
         self.nodes[index] = NodeBinding(node, proto, self, index, subgraphs)
         self.bindings.nodes[id(node)] = self.nodes[index]
+        if isinstance(self.graph.nodes, NodeList):
+            self.graph.nodes.made(index, node)
         return node
 
     def connect(self, tensor: Tensor) -> None:
