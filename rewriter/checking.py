@@ -1,12 +1,22 @@
-"""Is a model valid? onnx's checker with shape inference, then a session in onnxruntime."""
+"""Is a model valid? onnx's checker with shape inference, then a session in onnxruntime.
+
+Neither looks at weights, so they are left out where they are not in the message itself: an initializer whose data
+lies in a file becomes an input of the same type. Whether that data has the right length is checked here.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
+from onnx import ModelProto, TensorProto
+
+from rewriter.model import Model
+from rewriter.model.storage import is_external
+from rewriter.model.walking import model_tensors
 
 __all__ = ["Verdict", "examine"]
 
@@ -19,6 +29,7 @@ _UNSUPPORTED = (
     "No opset import for domain",
     "Exception during initialization",
 )
+_LARGEST_MESSAGE = 2**31
 
 
 @dataclass(frozen=True)
@@ -44,13 +55,38 @@ class Verdict:
             return f"onnxruntime does not load it: {self.runtime}"
         return None
 
+    @property
+    def accepted(self) -> bool:
+        """Whether both took the model."""
+        return self.checker is None and self.runtime is None
 
-def examine(model: Path | bytes) -> Verdict:
-    """Check a file, or a model without external data as bytes."""
+
+def examine(model: Model, written: Path | None = None) -> Verdict:
+    """Check a model as it is now.
+
+    Args:
+        model: with its edits.
+        written: a file that already holds it, if there is one, with its external data beside it.
+    """
+    if not model.refers_to_data:
+        return _both(written.read_bytes() if written is not None else model.to_bytes(), None)
+    proto = model.to_reference_proto()
+    wrong = _wrong_data(proto, model)
+    if wrong is not None:
+        return Verdict(checker=wrong)
+    verdict = _both(_without_data(proto).SerializeToString(), model.directory)
+    if verdict.accepted:
+        return verdict
+    # An operator may want the weights themselves. This is slow, and so is nothing that is accepted.
+    whole = written if written is not None else None if model.is_edited else model.path
+    if whole is not None and whole.stat().st_size < _LARGEST_MESSAGE:
+        return _both(whole, None)
+    return verdict
+
+
+def _both(model: Path | bytes, directory: Path | None) -> Verdict:
     rejected = _checker(model)
-    if rejected is not None:
-        return Verdict(checker=rejected)
-    return _runtime(model)
+    return Verdict(checker=rejected) if rejected is not None else _runtime(model, directory)
 
 
 def _checker(model: Path | bytes) -> str | None:
@@ -66,12 +102,16 @@ def _checker(model: Path | bytes) -> str | None:
     return None
 
 
-def _runtime(model: Path | bytes) -> Verdict:
+def _runtime(model: Path | bytes, directory: Path | None) -> Verdict:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
+    if directory is not None:
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(directory.resolve())
+        )
     try:
         source = str(model) if isinstance(model, Path) else model
         # Its fallback to another provider would print to stdout.
@@ -80,6 +120,82 @@ def _runtime(model: Path | bytes) -> Verdict:
         text = str(error)
         return Verdict(runtime=_one_line(text), unsupported=any(sign in text for sign in _UNSUPPORTED))
     return Verdict()
+
+
+def _without_data(proto: ModelProto) -> ModelProto:
+    """The model with an input in place of each initializer whose data lies in a file."""
+    graph = proto.graph
+    inputs = {info.name for info in graph.input}
+    kept = [tensor for tensor in graph.initializer if not is_external(tensor)]
+    for tensor in graph.initializer:
+        if is_external(tensor) and tensor.name not in inputs:
+            graph.input.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    light = ModelProto()
+    light.CopyFrom(proto)
+    del light.graph.initializer[:]
+    light.graph.initializer.extend(kept)
+    return light
+
+
+def _wrong_data(proto: ModelProto, model: Model) -> str | None:
+    """The first tensor whose data in a file is not as long as its shape says; None when all are."""
+    for tensor in model_tensors(proto):
+        if not is_external(tensor):
+            continue
+        problem = _own_data(tensor, model) or _other_file(tensor, model.directory)
+        if problem is not None:
+            return f"tensor '{tensor.name}' {problem}"
+    return None
+
+
+def _own_data(tensor: TensorProto, model: Model) -> str | None:
+    hole = model.source.hole(tensor)
+    needed = _bytes_needed(tensor)
+    if hole is None or needed is None or hole.number != TensorProto.RAW_DATA_FIELD_NUMBER:
+        return None
+    length = int(next(entry.value for entry in tensor.external_data if entry.key == "length"))
+    return None if length == needed else f"has {length} bytes of data where its shape needs {needed}"
+
+
+def _other_file(tensor: TensorProto, directory: Path | None) -> str | None:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    if directory is None or "location" not in entries:
+        return "has its data in a file that is not named"
+    file = directory / entries["location"]
+    if not file.is_file():
+        return f"has its data in '{entries['location']}', which is missing"
+    needed = _bytes_needed(tensor)
+    try:
+        offset = int(entries.get("offset", 0))
+        end = offset + int(entries.get("length", needed or 0))
+    except ValueError:
+        return "says where its data is in something that is not a number"
+    if end > file.stat().st_size:
+        return f"has its data in '{entries['location']}', which ends before it"
+    if needed is not None and "length" in entries and end - offset != needed:
+        return f"has {end - offset} bytes of data where its shape needs {needed}"
+    return None
+
+
+def _bytes_needed(tensor: TensorProto) -> int | None:
+    """Length of a tensor's raw data; None for elements that are packed or have no fixed size."""
+    bits = _BITS.get(tensor.data_type)
+    return None if bits is None else math.prod(tensor.dims) * bits // 8
+
+
+_BITS = {
+    getattr(TensorProto, name): bits
+    for bits, names in {
+        8: "UINT8 INT8 BOOL FLOAT8E4M3FN FLOAT8E4M3FNUZ FLOAT8E5M2 FLOAT8E5M2FNUZ",
+        16: "UINT16 INT16 FLOAT16 BFLOAT16",
+        32: "FLOAT INT32 UINT32",
+        64: "DOUBLE INT64 UINT64 COMPLEX64",
+        128: "COMPLEX128",
+    }.items()
+    for name in names.split()
+}
 
 
 def _one_line(text: str) -> str:

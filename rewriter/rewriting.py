@@ -96,21 +96,18 @@ class Rewrite:
         self.model.save(target, check=self._require_valid if check else None)
 
     def check(self) -> None:
-        """Check the model in memory; one with external data is not checked, and a remark says so.
+        """Check the model in memory.
 
         Raises:
             PassError, InputError: as `save`.
         """
-        if self.model.external_locations():
-            self.remarks.append("not checked: the model keeps data in other files, and nothing was written")
-            return
-        self._require_valid(self.model.to_bytes())
+        self._require_valid(None)
 
-    def _require_valid(self, written: Path | bytes) -> None:
-        verdict = examine(written)
+    def _require_valid(self, written: Path | None) -> None:
+        verdict = examine(self.model, written)
         if verdict.error is None and verdict.runtime is None:
             return
-        before = _examine_original(self.model)
+        before = examine(self.model.fresh())
         if verdict.error is not None:
             if before.error is not None or not self.model.is_edited:
                 raise _invalid_input(before, self.model)
@@ -136,10 +133,7 @@ class Rewrite:
         model = self.model.fresh()
         for pass_ in self.passes:
             pass_.run(model, PassContext(self.intents))
-            if model.external_locations():
-                continue
-            verdict = examine(model.to_bytes())
-            if verdict.error is not None or verdict.runtime is not None:
+            if not examine(model).accepted:
                 return pass_.name
         return self.passes[-1].name
 
@@ -172,7 +166,7 @@ def rewrite(
     try:
         result = PassManager(chosen, PassContext(intents)).run(model)
     except PassError as error:
-        verdict = _examine_original(model)
+        verdict = examine(model.fresh())
         if verdict.checker is not None:
             raise _invalid_input(verdict, model) from error
         raise
@@ -256,12 +250,6 @@ def _largest_shift(changes: list[Change]) -> float | None:
     shifts = [change.max_shift_px for change in changes if change.effect == "correction"]
     known = [shift for shift in shifts if shift is not None]
     return None if len(known) < len(shifts) else max(known, default=0.0)
-
-
-def _examine_original(model: Model) -> Verdict:
-    if model.path is not None and model.path.is_file():
-        return examine(model.path)
-    return examine(model.source.data)
 
 
 def _invalid_input(verdict: Verdict, model: Model) -> InputError:

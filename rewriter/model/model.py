@@ -265,6 +265,12 @@ class Model:
         source = Source(self.source.data)
         return ModelProto.FromString(source.data if rope is None else to_bytes(rope, source))
 
+    @property
+    def refers_to_data(self) -> bool:
+        """Whether the data of some tensors lies in files, the model's own or others."""
+        return bool(self.source.holes) or bool(self.external_locations)
+
+    @cached_property
     def external_locations(self) -> list[str]:
         """Data files that the model refers to, relative to its directory."""
         found: dict[str, None] = {}
@@ -284,7 +290,7 @@ class Model:
             InputError: the target cannot be written, or external data cannot be carried along.
         """
         rope, source = self._whole()
-        save(Path(path), rope, source, self.external_locations(), self.directory, check)
+        save(Path(path), rope, source, self.external_locations, self.directory, check)
 
 
 def declared_shape(tensor: Tensor) -> Shape | None:

@@ -301,7 +301,7 @@ def test_external_data_is_left_in_place_and_carried_along(tmp_path: Path) -> Non
     )
     stamp = (tmp_path / "a" / "m.data").stat()
     model = Model.load(tmp_path / "a" / "m.onnx")
-    assert model.external_locations() == ["m.data"]
+    assert model.external_locations == ["m.data"]
     passes.run(model)
     model.save(tmp_path / "a" / "out.onnx")
     (tmp_path / "b").mkdir()
