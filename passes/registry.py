@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from passes.base import Pass
 from rewriter.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 __all__ = ["DEFAULT", "ENTRY_POINT_GROUP", "get", "names", "select"]
 
@@ -57,14 +59,16 @@ def select(wanted: Sequence[str] | None, skip: Sequence[str] = ()) -> list[Pass]
     Raises:
         UsageError: an unknown name in either.
     """
-    known = names()
     for name in (*(wanted or ()), *skip):
-        if name not in known:
+        # Plug-ins are looked for only where one is named: that costs more than most rewrites.
+        if name not in _BUILT_IN and name not in (known := names()):
             raise UsageError(f"unknown pass '{name}'", remedy=f"use one of {', '.join(known)}")
     return [get(name) for name in (DEFAULT if wanted is None else wanted) if name not in skip]
 
 
 def _plug_ins() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         if entry.name in _BUILT_IN or (entry.name in found and found[entry.name].value != entry.value):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rewriter.rewriting import Rewrite
 
 _NOTES_SHOWN = 8
+_ROWS_SHOWN = 50
 
 
 @dataclass(frozen=True)
@@ -182,18 +183,29 @@ def _table(done: Rewrite) -> Any:
     table = Table(title=None)
     for title in ("resize", "shape", "samples", "intent", "effect", "shift"):
         table.add_column(title, overflow="fold")
+    rows: dict[tuple[str, ...], list[str]] = {}
     for entry in done.resizes:
         graph = "" if entry["graph"] == "main" else f"\n{entry['graph']}"
-        shift = entry["max_shift_px"]
-        table.add_row(
-            escape(f"{entry['node']}{graph}"),
-            escape(f"{_shape(entry['input_shape'])}\n→ {_shape(entry['output_shape'])}"),
-            escape(_samples(entry)),
-            f"{entry['intent']}\nfrom {entry['intent_from']}",
-            entry["effect"] or "–",
-            "?" if shift is None else f"{shift:.3g} px" if shift else "–",
-        )
+        rows.setdefault(_row(entry), []).append(f"{entry['node']}{graph}")
+    shown = dict(list(rows.items())[:_ROWS_SHOWN])
+    for row, nodes in shown.items():
+        more = "" if len(nodes) == 1 else f"\nand {len(nodes) - 1} more like it"
+        table.add_row(escape(f"{nodes[0]}{more}"), *map(escape, row))
+    hidden = sum(map(len, rows.values())) - sum(map(len, shown.values()))
+    if hidden:
+        table.caption = f"and {hidden} more (all are in the JSON report)"
     return table
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    shift = entry["max_shift_px"]
+    return (
+        f"{_shape(entry['input_shape'])}\n→ {_shape(entry['output_shape'])}",
+        _samples(entry),
+        f"{entry['intent']}\nfrom {entry['intent_from']}",
+        entry["effect"] or "–",
+        "?" if shift is None else f"{shift:.3g} px" if shift else "–",
+    )
 
 
 def _samples(entry: dict[str, Any]) -> str:

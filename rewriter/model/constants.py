@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from onnx_graphsurgeon import Constant, Node, Tensor
 from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from rewriter.model.scopes import in_default_domain
+from rewriter.model.values import StoredValues
 
 __all__ = ["constant_value"]
 
@@ -46,12 +48,12 @@ def constant_value(tensor: Tensor) -> np.ndarray | None:
 
 def _of_constant(constant: Constant) -> np.ndarray | None:
     values = constant._values
-    if int(np.prod(values.shape, dtype=np.int64)) > _LARGEST:
+    if math.prod(values.shape) > _LARGEST:
         return None
     if not isinstance(values, LazyValues):
         return values
     try:
-        return np.asarray(values.load())
+        return values.small if isinstance(values, StoredValues) else np.asarray(values.load())
     except (ValueError, OSError, TypeError, ValidationError):
         return None
 

@@ -20,6 +20,7 @@ class GraphIndex:
         inputs, outputs: names that each node reads and makes; empty ones included.
         makers: by name, the nodes that make it.
         readers: by name, the nodes that read it, as often as they do.
+        by_op: the nodes of each operator type.
         captured: for each node with subgraphs, every name that these mention.
     """
 
@@ -29,6 +30,7 @@ class GraphIndex:
     captured: dict[int, set[str]]
     makers: dict[str, list[int]] = field(default_factory=dict)
     readers: dict[str, list[int]] = field(default_factory=dict)
+    by_op: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, proto: GraphProto | FunctionProto) -> GraphIndex:
@@ -44,6 +46,8 @@ class GraphIndex:
             [list(node.output) for node in nodes],
             captured,
         )
+        for place, op in enumerate(index.ops):
+            index.by_op.setdefault(op, []).append(place)
         for table, names in ((index.makers, index.outputs), (index.readers, index.inputs)):
             for place, entries in enumerate(names):
                 for name in entries:

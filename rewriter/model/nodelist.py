@@ -34,6 +34,8 @@ class NodeList(MutableSequence[Node]):
         self._make = make
         self._leave = leave
         self._entries: list[Entry] = list(range(len(index.ops)))
+        self._in_file_order = True  # every node still is where the file has it
+        self._looked_at: list[int] = []  # places of objects, as long as that holds
         self._made: dict[int, Node] = {}  # objects that exist and that may still be numbers in the list
 
     def made(self, index: int, node: Node) -> None:
@@ -41,6 +43,7 @@ class NodeList(MutableSequence[Node]):
         entry = self._entries[index] if index < len(self._entries) else None
         if isinstance(entry, int) and entry == index:
             self._entries[index] = node
+            self._looked_at.append(index)
         else:
             self._made[index] = node
 
@@ -56,6 +59,10 @@ class NodeList(MutableSequence[Node]):
             self._entries = [made.get(e, e) if isinstance(e, int) else e for e in self._entries]
             self._made = {}
         return self._entries
+
+    def candidates(self, indices: Iterable[int]) -> Iterable[int]:
+        """Places to look at for nodes with these indices in the file, or that somebody looked at, in order."""
+        return sorted({*indices, *self._looked_at}) if self._in_file_order else range(len(self.entries()))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -80,6 +87,7 @@ class NodeList(MutableSequence[Node]):
     def __setitem__(self, place: Any, value: Any) -> None:
         values = list(value) if isinstance(place, slice) else [value]
         removed = self[place]
+        self._in_file_order = False
         stay = {id(node) for node in values}
         self._entries[place] = values if isinstance(place, slice) else value
         for node in removed if isinstance(removed, list) else [removed]:
@@ -88,11 +96,13 @@ class NodeList(MutableSequence[Node]):
 
     def __delitem__(self, place: int | slice) -> None:
         removed = self[place]
+        self._in_file_order = False
         del self._entries[place]
         for node in removed if isinstance(removed, list) else [removed]:
             self._leave(node)
 
     def insert(self, place: int, value: Node) -> None:
+        self._in_file_order = False
         self._entries.insert(place, value)
 
     def index(self, value: Any, start: int = 0, stop: int | None = None) -> int:
@@ -121,6 +131,7 @@ class NodeList(MutableSequence[Node]):
     __copy__ = copy
 
     def sort(self, *, key: Any = None, reverse: bool = False) -> None:
+        self._in_file_order = False
         self._entries = sorted(self, key=key, reverse=reverse)
 
     def __add__(self, other: Iterable[Node]) -> list[Node]:
@@ -138,7 +149,7 @@ class NodeList(MutableSequence[Node]):
     def _at(self, place: int) -> Node:
         entry = self._entries[place]
         if isinstance(entry, int):
-            entry = self._entries[place] = self._make(entry)
+            entry = self._entries[place] = self._make(entry)  # `made` hears of it as well
         return entry
 
 
@@ -158,11 +169,12 @@ def nodes_of(graph: Graph, *ops: str) -> list[Node]:
     nodes = graph.nodes
     if not isinstance(nodes, NodeList):
         return [node for node in nodes if node.op in ops]
-    types = nodes.file_index.ops
+    index, present = nodes.file_index, nodes.entries()
+    places = nodes.candidates(place for op in ops for place in index.by_op.get(op, ()))
     return [
         nodes[place]
-        for place, entry in enumerate(nodes.entries())
-        if (types[entry] if isinstance(entry, int) else entry.op) in ops
+        for place in places
+        if (index.ops[entry] if isinstance(entry := present[place], int) else entry.op) in ops
     ]
 
 
@@ -171,11 +183,11 @@ def nodes_with_graphs(graph: Graph) -> list[Node]:
     nodes = graph.nodes
     if not isinstance(nodes, NodeList):
         return [node for node in nodes if _has_graph(node)]
-    inside = nodes.file_index.captured
+    inside, present = nodes.file_index.captured, nodes.entries()
     return [
         nodes[place]
-        for place, entry in enumerate(nodes.entries())
-        if (entry in inside if isinstance(entry, int) else _has_graph(entry))
+        for place in nodes.candidates(inside)
+        if (entry in inside if isinstance(entry := present[place], int) else _has_graph(entry))
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -227,7 +227,13 @@ class ResizeNode:
         lengths = self.lengths
         if spelling is None or lengths is None:
             return None
-        return spelling.semantics([n for n, _ in lengths], [m for _, m in lengths])
+        return _semantics(spelling, lengths)
+
+
+@lru_cache(maxsize=1024)
+def _semantics(spelling: OnnxResize, lengths: tuple[tuple[int, int], ...]) -> TensorResize:
+    """Networks resize the same sizes again and again, and every pass asks."""
+    return spelling.semantics([n for n, _ in lengths], [m for _, m in lengths])
 
 
 def _entry(shape: Shape | None, axis: int) -> int | str | None:

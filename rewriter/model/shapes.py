@@ -26,6 +26,7 @@ class InferredTypes:
     def __init__(self, proto: ModelProto, view: View) -> None:
         self._view = view
         self._types: dict[int, dict[str, TypeProto]] = {}
+        self._described: dict[tuple[int, str], Inferred | None] = {}
         self._graphs: dict[int, GraphProto] = {}
         try:
             inferred = onnx.shape_inference.infer_shapes(_without_weights(proto))
@@ -36,12 +37,18 @@ class InferredTypes:
 
     def of(self, name: str, scope: GraphBinding) -> Inferred | None:
         """dtype and shape of a tensor that `scope` itself has; None where inference says nothing."""
+        key = id(scope), name
+        if key not in self._described:
+            type_ = self._types_of(scope).get(name)
+            self._described[key] = None if type_ is None else describe_type(type_)[:2]
+        return self._described[key]
+
+    def _types_of(self, scope: GraphBinding) -> dict[str, TypeProto]:
         if id(scope) not in self._types:
             graph = self._graph(scope)
             infos = [] if graph is None else [*graph.value_info, *graph.input, *graph.output]
             self._types[id(scope)] = {info.name: info.type for info in infos}
-        type_ = self._types[id(scope)].get(name)
-        return None if type_ is None else describe_type(type_)[:2]
+        return self._types[id(scope)]
 
     def _graph(self, scope: GraphBinding) -> GraphProto | None:
         """The inferred message of a scope."""

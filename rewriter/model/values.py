@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,13 @@ class StoredValues(LazyValues):
 
     def load(self) -> np.ndarray:
         return self.storage.array(self.tensor)
+
+    @cached_property
+    def small(self) -> np.ndarray:
+        """The values of a small tensor, read once and not to be changed."""
+        values = self.load()
+        values.flags.writeable = False
+        return values
 
 
 def dtype_of(code: int) -> Any:

@@ -49,16 +49,21 @@ class Original(Protocol):
 
 
 class Field(NamedTuple):
-    """One field of a message: its number, where it begins (tag included), where its payload is."""
+    """One field of a message: its number, where it begins (tag included), where its payload begins, where it ends."""
 
     number: int
     wire_type: int
     start: int
-    payload: Span
+    inner: int
+    stop: int
+
+    @property
+    def payload(self) -> Span:
+        return Span(self.inner, self.stop)
 
     @property
     def whole(self) -> Span:
-        return Span(self.start, self.payload.stop)
+        return Span(self.start, self.stop)
 
 
 @dataclass
@@ -121,18 +126,25 @@ def fields(data: bytes, span: Span) -> Iterator[Field]:
     position, stop = span
     while position < stop:
         start = position
-        tag, position = read_varint(data, position, stop)
+        tag = data[position]
+        if tag < 0x80:  # written out, as is the length below: this loop sees every node of a graph
+            position += 1
+        else:
+            tag, position = read_varint(data, position, stop)
         if tag < 8:
             raise WireError(f"field number 0 at byte {start}")
         wire_type = tag & 7
         if wire_type == _BYTES:
-            size, position = read_varint(data, position, stop)
+            if position < stop and (size := data[position]) < 0x80:
+                position += 1
+            else:
+                size, position = read_varint(data, position, stop)
             end = position + size
         else:
             end = skip(data, position, stop, tag)
         if end > stop:
             raise WireError(f"the field at byte {start} ends at byte {end}, the message at byte {stop}")
-        yield Field(tag >> 3, wire_type, start, Span(position, end))
+        yield Field(tag >> 3, wire_type, start, position, end)
         position = end
 
 
@@ -294,7 +306,7 @@ class _Run:
         if entry.start != self.stop:
             self.flush()
             self.start = entry.start
-        self.stop = entry.payload.stop
+        self.stop = entry.stop
 
     def flush(self) -> None:
         if self.stop > self.start:

@@ -111,12 +111,12 @@ def test_verify_each_stops_at_the_pass_that_changed_the_numbers() -> None:
 def test_a_pass_of_another_package_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EntryPoint("rename", f"{__name__}:Rename", pass_registry.ENTRY_POINT_GROUP)
     monkeypatch.setitem(sys.modules, __name__, sys.modules[Rename.__module__])
-    monkeypatch.setattr(pass_registry, "entry_points", lambda group: [entry])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [entry])
     assert "rename" in passes.names()
     assert passes.get("rename") == Rename()
     with pytest.raises(UsageError, match="two packages register"):
         clash = EntryPoint("normalize-resize", "x:Y", pass_registry.ENTRY_POINT_GROUP)
-        monkeypatch.setattr(pass_registry, "entry_points", lambda group: [clash])
+        monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [clash])
         passes.names()
 
 
