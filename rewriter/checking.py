@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 from onnx import ModelProto, TensorProto
 
+from rewriter.cutout import cut_out
 from rewriter.model import Model
 from rewriter.model.storage import is_external
 from rewriter.model.walking import model_tensors
@@ -30,6 +32,14 @@ _UNSUPPORTED = (
     "Exception during initialization",
 )
 _LARGEST_MESSAGE = 2**31
+_LARGE = 4000
+"""Nodes from which on onnxruntime is only given the part of a model that was touched."""
+_REJECTIONS = (
+    onnx.checker.ValidationError,
+    onnx.shape_inference.InferenceError,
+    ValueError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)
@@ -69,35 +79,54 @@ def examine(model: Model, written: Path | None = None) -> Verdict:
         written: a file that already holds it, if there is one, with its external data beside it.
     """
     if not model.refers_to_data:
-        return _both(written.read_bytes() if written is not None else model.to_bytes(), None)
+        return _in_memory(written.read_bytes() if written is not None else model.to_bytes(), None, model)
     proto = model.to_reference_proto()
     wrong = _wrong_data(proto, model)
     if wrong is not None:
         return Verdict(checker=wrong)
-    verdict = _both(_without_data(proto).SerializeToString(), model.directory)
+    verdict = _in_memory(_without_data(proto).SerializeToString(), model.directory, model)
     if verdict.accepted:
         return verdict
-    # An operator may want the weights themselves. This is slow, and so is nothing that is accepted.
+    # An operator may want the weights themselves. This is slow, and nothing that is accepted comes here.
     whole = written if written is not None else None if model.is_edited else model.path
     if whole is not None and whole.stat().st_size < _LARGEST_MESSAGE:
         return _both(whole, None)
     return verdict
 
 
-def _both(model: Path | bytes, directory: Path | None) -> Verdict:
-    rejected = _checker(model)
-    return Verdict(checker=rejected) if rejected is not None else _runtime(model, directory)
-
-
-def _checker(model: Path | bytes) -> str | None:
+def _in_memory(data: bytes, directory: Path | None, model: Model) -> Verdict:
+    """Check a model; of a large one onnxruntime gets only what a rewrite touched."""
+    if model.graph_size < _LARGE:
+        return _both(data, directory)
+    rejected = _checker(data, full=False)
+    if rejected is not None:
+        return Verdict(checker=rejected)
     try:
-        onnx.checker.check_model(str(model) if isinstance(model, Path) else model, full_check=True)
-    except (
-        onnx.checker.ValidationError,
-        onnx.shape_inference.InferenceError,
-        ValueError,
-        RuntimeError,
-    ) as error:
+        # What the checker does in its full form, but this gives the types that it found.
+        inferred = onnx.shape_inference.infer_shapes(data, check_type=True, strict_mode=True)
+    except _REJECTIONS as error:
+        return Verdict(checker=_one_line(str(error)))
+    part = cut_out(inferred if isinstance(inferred, ModelProto) else ModelProto.FromString(inferred), model)
+    return _runtime(data if part is None else part.SerializeToString(), directory)
+
+
+def _both(model: Path | bytes, directory: Path | None) -> Verdict:
+    rejected = _checker(model, full=False)
+    if rejected is not None:
+        return Verdict(checker=rejected)
+    # Shape inference and onnxruntime take most of the time, and neither holds the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        inference = pool.submit(_checker, model, full=True)
+        verdict = _runtime(model, directory)
+    rejected = inference.result()
+    return verdict if rejected is None else Verdict(checker=rejected)
+
+
+def _checker(model: Path | bytes, *, full: bool) -> str | None:
+    """Why onnx's checker rejects a model, with `full` after shape inference; None when it does not."""
+    try:
+        onnx.checker.check_model(str(model) if isinstance(model, Path) else model, full_check=full)
+    except _REJECTIONS as error:
         return _one_line(str(error))
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Iterator
@@ -48,6 +49,14 @@ def emit_json(payload: dict[str, Any], json_path: str | None) -> None:
         Path(json_path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write the JSON report: {error.strerror}", file=json_path) from error
+
+
+def collect_rarely() -> None:
+    """Let Python look for reference cycles less often: a command makes many objects at once, and few cycles.
+
+    It takes a fifth off the time of a rewrite of 20,000 nodes. For commands only: a library must not do this.
+    """
+    gc.set_threshold(200_000, 20, 100)
 
 
 @contextmanager

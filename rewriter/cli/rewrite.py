@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rewriter.cli.common import EXIT_USAGE, console, emit_json, json_option, reporting_errors
+from rewriter.cli.common import EXIT_USAGE, collect_rarely, console, emit_json, json_option, reporting_errors
 from rewriter.errors import InputError, RewriterError, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def main(
 
     Files are replaced whole or not at all. A result that onnx's checker or onnxruntime rejects is not written.
     """
+    collect_rarely()
     with reporting_errors(json_path):
         jobs = _jobs(inputs, output, output_dir, in_place, dry_run)
         out = console(json_path)

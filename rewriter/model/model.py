@@ -122,6 +122,11 @@ class Model:
         return self.view.graph
 
     @property
+    def graph_size(self) -> int:
+        """Number of nodes of the main graph as it was read."""
+        return len(self._proto.graph.node)
+
+    @property
     def opset(self) -> int:
         """Version of the default domain that the main graph imports; setting it only sets the number."""
         return int(self.graph.opset)

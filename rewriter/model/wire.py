@@ -88,8 +88,13 @@ class Rope:
             self.length += len(part)
 
     def extend(self, other: Rope) -> None:
-        for part in other.parts:
-            self.append(part)
+        """Add all parts of another rope."""
+        if not other.parts:
+            return
+        first, *rest = other.parts
+        self.append(first)
+        self.parts += rest
+        self.length += other.length - (first.size if isinstance(first, Span) else len(first))
 
 
 @dataclass(frozen=True)
