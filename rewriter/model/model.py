@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto
 from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 
 from rewriter.errors import InputError
@@ -31,6 +31,12 @@ __all__ = ["Model", "PROVENANCE_KEY", "PROVENANCE_TABLE_KEY"]
 
 PROVENANCE_KEY = "rewriter.source"
 PROVENANCE_TABLE_KEY = "rewriter.sources"
+_LAID_OUT_AS_RAW = (
+    TensorProto.RAW_DATA_FIELD_NUMBER,
+    TensorProto.FLOAT_DATA_FIELD_NUMBER,
+    TensorProto.DOUBLE_DATA_FIELD_NUMBER,
+)
+"""Fields whose bytes are those of the array; the others hold one number after another, each as long as it needs."""
 
 
 class Model:
@@ -268,7 +274,12 @@ class Model:
         """
         rope = self._edited(with_references=True)
         source = Source(self.source.data)
-        return ModelProto.FromString(source.data if rope is None else to_bytes(rope, source))
+        proto = ModelProto.FromString(source.data if rope is None else to_bytes(rope, source))
+        for tensor in model_tensors(proto):
+            hole = self.source.hole(tensor)
+            if hole is not None and hole.number not in _LAID_OUT_AS_RAW:
+                tensor.CopyFrom(self.source.complete(tensor))
+        return proto
 
     @property
     def refers_to_data(self) -> bool:
