@@ -84,7 +84,7 @@ def examine(model: Model, written: Path | None = None) -> Verdict:
     wrong = _wrong_data(proto, model)
     if wrong is not None:
         return Verdict(checker=wrong)
-    verdict = _in_memory(_without_data(proto).SerializeToString(), model.directory, model)
+    verdict = _in_memory(_without_data(proto).SerializeToString(), model.reference_directory, model)
     if verdict.accepted:
         return verdict
     # An operator may want the weights themselves. This is slow, and nothing that is accepted comes here.

@@ -9,11 +9,9 @@ import click
 
 from rewriter.cli.common import console, emit_json, json_option, reporting_errors
 from rewriter.coreml.lowering.targets import PRECISIONS, TARGET_CHOICES
-from rewriter.errors import InputError, UsageError
+from rewriter.errors import UsageError
 
 if TYPE_CHECKING:
-    import onnx
-
     from rewriter.coreml.lowering import LoweredModel
 
 
@@ -59,18 +57,18 @@ def command(
     with reporting_errors(json_path):
         from rewriter.coreml.lowering import lower
         from rewriter.coreml.package import check_package_path
+        from rewriter.model import Model
 
         pinned = dict(parse_shape(text) for text in shapes)
         check_package_path(output)
-        proto = _load(source)
+        model = Model.load(source)
         out = console(json_path)
         with out.status("lowering") as status:
             lowered = lower(
-                proto,
+                model,
                 target=target,
                 precision=precision,
                 shapes=pinned,
-                directory=source.parent,
                 progress=lambda phase, done, total: status.update(f"{phase} {done}/{total}"),
             )
             lowered.save(output)
@@ -89,21 +87,6 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not separator or not name or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise UsageError(f"--shape {text} is not understood", remedy="write it as NAME:1,64,64,3")
     return name, tuple(int(part) for part in parts)
-
-
-def _load(source: Path) -> onnx.ModelProto:
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        proto = onnx.load(source, load_external_data=False)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=source) from error
-    except DecodeError as error:
-        raise InputError("is not an ONNX model, or is cut off", file=source) from error
-    if not proto.HasField("graph") or not proto.opset_import:
-        raise InputError("is not an ONNX model", file=source)
-    return proto
 
 
 def _print(out: Any, lowered: LoweredModel, output: Path, explain: bool) -> None:

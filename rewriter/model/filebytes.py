@@ -18,6 +18,7 @@ class FileBytes:
 
     Attributes:
         path: where the file lies.
+        real_path: the same without symbolic links, which ONNX's tools refuse as places of data.
         size: its length in bytes.
     """
 
@@ -28,6 +29,7 @@ class FileBytes:
             InputError: missing, a directory, or unreadable.
         """
         self.path = Path(path)
+        self.real_path = Path(os.path.realpath(path))
         if self.path.is_dir():
             raise InputError("this is a directory, not an ONNX file", file=self.path)
         try:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from onnx import ModelProto, TensorProto
 from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 
@@ -65,21 +66,24 @@ class Model:
         return cls(parse(source.data, path), source, path)
 
     @classmethod
-    def from_proto(cls, proto: ModelProto, path: str | Path | None = None) -> Model:
-        """Take a model from memory; later changes to `proto` do not show.
+    def from_proto(cls, proto: ModelProto, path: str | Path | None = None, *, copy: bool = True) -> Model:
+        """Take a model from memory.
 
         Args:
             proto: the model.
             path: the file it came from, if any: external data is found beside it.
+            copy: so that later changes to `proto` do not show; without it nobody may make any.
 
         Raises:
             InputError: no graph, or no operator sets.
         """
-        copy = ModelProto()
-        copy.CopyFrom(proto)
+        own = proto
+        if copy:
+            own = ModelProto()
+            own.CopyFrom(proto)
         where = None if path is None else Path(path)
-        check_sane(copy, where)
-        return cls(copy, None, where)
+        check_sane(own, where)
+        return cls(own, None, where)
 
     @classmethod
     def from_bytes(cls, data: bytes, path: str | Path | None = None) -> Model:
@@ -121,6 +125,21 @@ class Model:
     def directory(self) -> Path | None:
         """Where the model's external data lies; None for a model that came from memory."""
         return None if self.path is None else self.path.parent
+
+    @property
+    def reference_directory(self) -> Path | None:
+        """Where the data lies that `to_reference_proto` refers to."""
+        file = self.source.file
+        return self.directory if file is None else file.real_path.parent
+
+    def array(self, tensor: TensorProto) -> np.ndarray:
+        """The values of a tensor of `original` or `to_reference_proto`, wherever they are.
+
+        Raises:
+            ValueError: the data does not fit the shape, or lies in a file and the model has no directory.
+            ValidationError: external data that onnx refuses to open.
+        """
+        return Storage(self.source, self.directory).array(tensor)
 
     @property
     def graph(self) -> Graph:
@@ -270,11 +289,15 @@ class Model:
     def to_reference_proto(self) -> ModelProto:
         """The model as a message with all edits, in which large tensors are references into the model's file.
 
-        Together with `directory` it is all that onnx and onnxruntime need, and takes no room for the weights.
+        Together with `reference_directory` it is all that onnx and onnxruntime need, and takes no room for the
+        weights: onnxruntime maps them from the file.
         """
         rope = self._edited(with_references=True)
-        source = Source(self.source.data)
-        proto = ModelProto.FromString(source.data if rope is None else to_bytes(rope, source))
+        if rope is None:
+            proto = ModelProto()
+            proto.CopyFrom(self._proto)
+        else:
+            proto = ModelProto.FromString(to_bytes(rope, Source(self.source.data)))
         for tensor in model_tensors(proto):
             hole = self.source.hole(tensor)
             if hole is not None and hole.number not in _LAID_OUT_AS_RAW:

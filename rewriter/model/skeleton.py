@@ -135,7 +135,7 @@ class _Scan:
         offset, length = data[0].payload.start, data[0].payload.size
         self.holes[offset, length] = Hole(data[0].number, whole)
         reference = TensorProto(data_location=TensorProto.EXTERNAL)
-        for key, value in (("location", self.file.path.name), ("offset", offset), ("length", length)):
+        for key, value in (("location", self.file.real_path.name), ("offset", offset), ("length", length)):
             reference.external_data.add(key=key, value=str(value))
         replacement = reference.SerializeToString()
         return [_Edit(whole, replacement)], len(replacement) - whole.size

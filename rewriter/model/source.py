@@ -90,7 +90,7 @@ class Source:
         if not self.holes or tensor.data_location != TensorProto.EXTERNAL or self.file is None:
             return None
         entries = {entry.key: entry.value for entry in tensor.external_data}
-        if entries.get("location") != self.file.path.name:
+        if entries.get("location") != self.file.real_path.name:
             return None
         try:
             return self.holes.get((int(entries["offset"]), int(entries["length"])))

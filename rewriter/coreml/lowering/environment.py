@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import onnx
 from coremltools.converters.mil.mil import Var
-from onnx import numpy_helper
 
 from rewriter.coreml.lowering.names import NameTable
 from rewriter.coreml.lowering.values import constant_var, static_shape
@@ -39,7 +37,7 @@ class Environment:
         initializers: Mapping[str, onnx.TensorProto],
         used: set[str],
         names: NameTable,
-        directory: Path | None = None,
+        read: Callable[[onnx.TensorProto], np.ndarray],
     ) -> None:
         self.target = target
         self.names = names
@@ -47,7 +45,7 @@ class Environment:
         self.named: set[Var] = set()
         self._opsets = opsets
         self._initializers = initializers
-        self._directory = directory
+        self._read = read
         self._used = used
         self._constants: dict[str, np.ndarray] = {}
         self._vars: dict[str, Var] = {}
@@ -67,14 +65,8 @@ class Environment:
         return self._constants.get(name)
 
     def _decoded(self, tensor: onnx.TensorProto) -> np.ndarray:
-        external = tensor.data_location == onnx.TensorProto.EXTERNAL
-        if external and self._directory is None:
-            raise InputError(
-                f"the weights of '{tensor.name}' lie in another file",
-                remedy="pass the directory of the model",
-            )
         try:
-            return numpy_helper.to_array(tensor, "" if self._directory is None else str(self._directory))
+            return self._read(tensor)
         except (OSError, ValueError, onnx.checker.ValidationError) as error:
             cause = str(error).splitlines()[0]
             raise InputError(f"the weights of '{tensor.name}' cannot be read: {cause}") from error

@@ -11,6 +11,7 @@ from rewriter.coreml.lowering.quiet import quiet_coremltools
 from rewriter.coreml.lowering.targets import resolve_precision, resolve_target
 from rewriter.coreml.package import count_operators, save_package
 from rewriter.errors import UnsupportedError, require
+from rewriter.model import Model
 
 if TYPE_CHECKING:
     import onnx
@@ -55,7 +56,7 @@ class LoweredModel:
 
 
 def lower(
-    proto: onnx.ModelProto,
+    model: onnx.ModelProto | Model,
     *,
     target: str = "iOS17",
     precision: str = "float32",
@@ -66,11 +67,11 @@ def lower(
     """Lower an ONNX model to a Core ML program with the same inputs, outputs and layout.
 
     Args:
-        proto: the model; it is not changed.
+        model: a message, or a `Model`, whose weights are read from its file one by one; it is not changed.
         target: minimum deployment target, ``iOS15`` … ``iOS18`` or ``macOS12`` … ``macOS15``.
         precision: what the program computes in, ``float32`` or ``float16``.
         shapes: lengths for inputs that the model leaves open. An open first length is 1 where not given.
-        directory: where external data of `proto` lies.
+        directory: where the external data of a message lies.
         progress: called with a phase, steps done and steps in all.
 
     Raises:
@@ -79,6 +80,13 @@ def lower(
         UsageError: unknown target, precision or input name.
         MissingExtraError: coremltools is not installed.
     """
+    if isinstance(model, Model):
+        proto = model.to_reference_proto()
+    else:
+        proto = model
+        model = Model.from_proto(
+            proto, None if directory is None else Path(directory) / "model.onnx", copy=False
+        )
     resolved_target = resolve_target(target)
     resolve_precision(precision)
     with quiet_coremltools(progress):
@@ -91,7 +99,7 @@ def lower(
         built = build_program(
             graph,
             resolved_target,
-            directory=None if directory is None else Path(directory),
+            read=model.array,
             progress=progress,
         )
         mlmodel = _convert(ct, built.program, resolved_target, precision)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import coremltools as ct
@@ -47,9 +46,19 @@ class BuiltProgram:
 
 
 def build_program(
-    graph: PreparedGraph, target: str, *, directory: Path | None = None, progress: Progress | None = None
+    graph: PreparedGraph,
+    target: str,
+    *,
+    read: Callable[[onnx.TensorProto], np.ndarray],
+    progress: Progress | None = None,
 ) -> BuiltProgram:
     """Lower every node of `graph`.
+
+    Args:
+        graph: what to lower.
+        target: deployment target, e.g. ``iOS17``.
+        read: gives the values of an initializer.
+        progress: called with a phase, steps done and steps in all.
 
     Raises:
         UnsupportedError: a node uses something that MIL cannot express exactly; the node is named.
@@ -68,7 +77,7 @@ def build_program(
         initializers=graph.initializers,
         used=graph.used,
         names=names,
-        directory=directory,
+        read=read,
     )
     placeholders = {
         core_ml_names[item.name]: mb.placeholder(shape=_port_shape(item), dtype=_port_type(item))
