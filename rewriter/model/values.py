@@ -231,7 +231,9 @@ def value_info(variable: Tensor, original: ValueInfoProto | None = None) -> Valu
         variable = Variable(variable.name, variable.dtype, list(variable.shape))
     current = describe_type(made.type)
     shape = None if variable.shape is None else tuple(variable.shape)
-    if (variable.dtype, shape) == current[:2] or variable.type != "tensor_type" or variable.dtype is None:
+    # onnx-graphsurgeon forgets to give a constant that becomes a variable its kind.
+    kind = getattr(variable, "type", "tensor_type")
+    if (variable.dtype, shape) == current[:2] or kind != "tensor_type" or variable.dtype is None:
         return made
     code = variable.dtype
     if not isinstance(code, int):
