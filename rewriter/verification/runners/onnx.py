@@ -12,6 +12,7 @@ import onnx
 import onnxruntime
 
 from rewriter.errors import InputError
+from rewriter.model import Model
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
 
@@ -34,12 +35,20 @@ _THREADS = 2
 """Fixed, so that results do not depend on the machine's number of cores."""
 
 
-def session(model: bytes | str) -> onnxruntime.InferenceSession:
-    """A CPU session with graph optimisations off, for serialised bytes or a path."""
+def session(model: bytes | str, directory: Path | None = None) -> onnxruntime.InferenceSession:
+    """A CPU session with graph optimisations off, for serialised bytes or a path.
+
+    Args:
+        model: what to run.
+        directory: where the data lies that bytes refer to; it is mapped from there, not copied.
+    """
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = _THREADS
+    if directory is not None:
+        folder = str(directory.resolve())
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     onnxruntime.set_default_logger_severity(4)  # some kernels do not use the session's own logger
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
@@ -58,19 +67,32 @@ class OnnxRunner:
         self.source = source if isinstance(source, Path) else None
         self._proto = None if isinstance(source, Path) else source
         self.name = f"onnx:{source.name}" if isinstance(source, Path) else "onnx"
+        # Read first: it says better than onnxruntime what is wrong with a file.
+        self._model = Model.load(source) if isinstance(source, Path) else None
         try:
-            self._session = session(str(source) if isinstance(source, Path) else source.SerializeToString())
+            self._session = self._opened(source)
         except Exception as error:  # onnxruntime raises kinds of its own, all derived from Exception
             cause = f"onnxruntime cannot load the model: {first_line(error)}"
             raise InputError(cause, file=self.source) from error
         self.inputs = [_spec(value) for value in self._session.get_inputs()]
         self.outputs = [_spec(value) for value in self._session.get_outputs()]
 
+    def _opened(self, source: Path | onnx.ModelProto) -> onnxruntime.InferenceSession:
+        if not isinstance(source, Path):
+            return session(source.SerializeToString())
+        assert self._model is not None
+        if not self._model.source.holes:
+            return session(str(source))
+        # A large file: onnxruntime maps the weights from it instead of reading them into memory.
+        data = self._model.to_reference_proto().SerializeToString()
+        return session(data, self._model.reference_directory)
+
     @cached_property
     def precision(self) -> str:
         """``float16`` where any tensor of the main graph is declared so."""
         half = onnx.TensorProto.FLOAT16
-        proto = self._proto or onnx.load(str(self.source), load_external_data=False)
+        proto = self._proto if self._model is None else self._model.original
+        assert proto is not None
         tensors = (tensor.data_type for tensor in proto.graph.initializer)
         values = (
             value.type.tensor_type.elem_type
