@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +75,7 @@ def _create(directory: Path) -> tuple[int, Path]:
     """A new locked file."""
     while True:
         # Not the target's name with something added: that could be longer than a name may be.
-        temporary = directory / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        temporary = directory / f"{_PREFIX}{os.urandom(8).hex()}{_SUFFIX}"
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         if _lock(descriptor) is not False and temporary.exists():
             return descriptor, temporary

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,10 +115,12 @@ def _both(model: Path | bytes, directory: Path | None) -> Verdict:
     if rejected is not None:
         return Verdict(checker=rejected)
     # Shape inference and onnxruntime take most of the time, and neither holds the interpreter's lock.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        inference = pool.submit(_checker, model, full=True)
-        verdict = _runtime(model, directory)
-    rejected = inference.result()
+    inference: list[str | None] = []
+    thread = threading.Thread(target=lambda: inference.append(_checker(model, full=True)))
+    thread.start()
+    verdict = _runtime(model, directory)
+    thread.join()
+    (rejected,) = inference
     return verdict if rejected is None else Verdict(checker=rejected)
 
 
