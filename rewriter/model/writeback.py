@@ -183,7 +183,7 @@ class _Writer:
 
     def _function_attributes(self, function: Function, proto: FunctionProto, edits: Edits) -> None:
         required = [name for name, value in function.attrs.items() if value is None]
-        if required != list(proto.attribute):
+        if required != list(dict.fromkeys(proto.attribute)):
             edits[FUNCTION["attribute"]] = [name.encode() for name in required]
         defaults = {name: value for name, value in function.attrs.items() if value is not None}
         items = self._attributes(defaults, proto.attribute_proto, None, frozenset())
@@ -250,8 +250,8 @@ class _Writer:
             return None
         originals = {proto.name: (index, proto) for index, proto in enumerate(protos)}
         items: list[Item] = []
-        changed = len(values) != len(protos)
-        for place, (name, value) in enumerate(values.items()):
+        changed = list(values) != list(originals)  # a name that is there twice is there once for passes
+        for name, value in values.items():
             index, original = originals.get(name, (None, None))
             if isinstance(value, Graph):
                 item = self._graph_attribute(name, value, bound, index, placed)
@@ -259,7 +259,7 @@ class _Writer:
                 item = None
             else:
                 item = attribute_proto(name, value, self.source, original).SerializeToString()
-            changed |= item is not None or index != place
+            changed |= item is not None
             if item is not None:
                 items.append(item)
             else:
