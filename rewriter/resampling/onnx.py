@@ -164,7 +164,7 @@ class OnnxResize:
 
     def semantics(
         self, input_shape: Sequence[int], output_shape: Sequence[int] | None = None
-    ) -> TensorResize:
+    ) -> TensorResize[AxisResize]:
         """What the node computes at these shapes.
 
         Args:
