@@ -13,7 +13,9 @@ import numpy as np
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.float32_onnxruntime import onnxruntime_rows, onnxruntime_scale
+from rewriter.resampling.kernels import Row
 from rewriter.resampling.onnx import OnnxResize
+from rewriter.resampling.readings import is_channels_last, uses_antialias_code
 from rewriter.resampling.tensor import TensorResize
 
 __all__ = ["DISAGREEMENTS", "disagreements"]
@@ -27,6 +29,7 @@ DISAGREEMENTS = {
     "O6": "onnxruntime's channels-last antialias and cubic kernels extrapolate the wrong pixels",
     "O7": "onnxruntime computes coordinates in float32, with a tie tolerance of 1e-6: another pixel is nearest",
     "O8": "onnxruntime computes coordinates in float32: a pixel on the border of the roi counts as outside",
+    "O12": "exclude_outside leaves no weight: onnxruntime gives 0 or NaN, here the nearest pixel is taken",
     "R1": "onnx.reference takes length × scale, which is not whole, for the output length",
     "R2": "onnx.reference reads pytorch_half_pixel differently where the output has one pixel",
     "R5": "onnx.reference cannot run negative axes",
@@ -62,42 +65,68 @@ def _of_onnxruntime(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
         return ("O1",) if node.scales is not None else ("O4",)
     specified = node.semantics(shape)
     run = node.semantics(shape, reading="onnxruntime")
-    if wanted == tuple(shape):
-        return () if specified.is_identity else ("O4",) if _ignores_policy(node) else ("O2",)
-    if _ignores_policy(node):
+    if _ignores_policy(node, specified, run):
         return ("O4",)
-    found = set()
-    for axis, copied in zip(specified.axes, run.axes, strict=True):
-        if axis.rows != copied.rows:
+    if wanted == tuple(shape):
+        return () if specified.is_identity else ("O2",)
+    found: set[str] = set()
+    for position, (axis, executed) in enumerate(zip(specified.axes, run.axes, strict=True)):
+        others = [other for k, other in enumerate(run.axes) if k != position]
+        if any(not any(other.rows) for other in others):
+            continue  # Another axis lies wholly outside: nothing of this one is seen.
+        if executed.is_identity and not axis.is_identity:
             found.add("O3" if onnxruntime_scale(axis) == 1 else "O5")
-        else:
-            found |= _rounding(copied)
+        elif not executed.is_identity:
+            found |= _rounding(axis, executed)
     if _extrapolates_wrongly(node, run):
         found.add("O6")
     return tuple(sorted(found))
 
 
-def _ignores_policy(node: OnnxResize) -> bool:
-    negative = node.axes is not None and any(axis < 0 for axis in node.axes)
-    return negative and node.sizes is not None and node.keep_aspect_ratio_policy != "stretch"
+def _ignores_policy(node: OnnxResize, specified: TensorResize[AxisResize], run: TensorResize[AxisResize]) -> bool:
+    """Whether a policy lost its negative axes, and lengths or scales changed by that."""
+    if node.keep_aspect_ratio_policy == "stretch" or node.sizes is None:
+        return False
+    pairs = zip(specified.axes, run.axes, strict=True)
+    return (
+        node.axes is not None
+        and min(node.axes) < 0
+        and any(abs(a.effective_scale / b.effective_scale - 1) > 1e-6 and a.rows != b.rows for a, b in pairs)
+    )
 
 
-def _rounding(axis: AxisResize) -> set[str]:
+def _rounding(exact: AxisResize, executed: AxisResize) -> set[str]:
     """Where float32 coordinates fall on the other side of a border or a tie."""
-    if axis.is_identity:
-        return set()
     found = set()
-    for exact, rounded in zip(axis.rows, onnxruntime_rows(axis), strict=True):
-        if bool(exact) != bool(rounded):
+    for row, rounded in zip(exact.rows, onnxruntime_rows(executed), strict=True):
+        if bool(row) != bool(rounded):
             found.add("O8")
-        elif axis.kernel == "nearest" and exact and exact[0][0] != rounded[0][0]:
+        elif exact.kernel == "nearest" and row and row[0][0] != rounded[0][0]:
             found.add("O7")
+        elif exact.exclude_outside and row and _weighs_nothing(row, rounded):
+            found.add("O12")
     return found
 
 
+def _weighs_nothing(row: Row, rounded: list[tuple[int, np.float32]]) -> bool:
+    """Whether exclude_outside left a sum of (nearly) 0 to divide by: the text defines no value there."""
+    difference = {index: float(weight) for index, weight in row}
+    for index, weight in rounded:
+        difference[index] = difference.get(index, 0.0) - float(weight)
+    return not all(abs(value) <= 1e-3 for value in difference.values())
+
+
 def _extrapolates_wrongly(node: OnnxResize, run: TensorResize[AxisResize]) -> bool:
-    """Rank 4, channels last, through the antialias code, and some pixel is extrapolated."""
-    return False
+    """Whether the channels-last antialias kernels extrapolate other pixels than the right ones.
+
+    They fill the memory of an [N, H, W, C] output as if it were [N C, H, W].
+    """
+    if not (run.extrapolates and is_channels_last(run.axes) and uses_antialias_code(node, run.axes)):
+        return False
+    outside = ~run.inside_mask()
+    n, h, w, c = outside.shape
+    filled = np.broadcast_to(outside[0, :, :, 0], (n * c, h, w))
+    return not np.array_equal(filled.reshape(outside.shape), outside)
 
 
 def _of_reference(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
@@ -111,8 +140,3 @@ def _of_reference(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
         if axis.rows != read.rows:
             found.add("R2" if axis.coordinates == "pytorch_half_pixel" else "R1")
     return tuple(sorted(found))
-
-
-def is_channels_last(scales: Sequence[float]) -> bool:
-    """Whether onnxruntime takes a tensor of rank 4 for channels-last: it looks at the scale of axis 1."""
-    return len(scales) == 4 and np.float32(scales[1]) != 1

@@ -113,7 +113,9 @@ def _cubic(axis: AxisResize, x: np.float32) -> Weights:
     total = F(0)
     for _, weight in inside:
         total = total + weight
-    return [(_clamped(tap, axis.n_in), weight / total) for tap, weight in inside]
+    # A sum of 0 gives NaN, in the kernel as well.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [(_clamped(tap, axis.n_in), weight / total) for tap, weight in inside]
 
 
 def _cubic_weights(s: np.float32, a: np.float32) -> list[np.float32]:

@@ -21,7 +21,14 @@ from rewriter.resampling.axis import AxisResize
 if TYPE_CHECKING:
     from rewriter.resampling.onnx import OnnxResize
 
-__all__ = ["READINGS", "axis_maps", "float32_fraction", "output_shape"]
+__all__ = [
+    "READINGS",
+    "axis_maps",
+    "float32_fraction",
+    "is_channels_last",
+    "output_shape",
+    "uses_antialias_code",
+]
 
 READINGS = ("specification", "onnxruntime", "onnx.reference")
 """``specification``: the operator's text, exact arithmetic; a given scale goes into the formula as it is, and the
@@ -148,12 +155,27 @@ def _as_onnxruntime(node: OnnxResize, axes: list[AxisResize]) -> tuple[AxisResiz
     """What it copies: everything when no length changes, an axis of scale 1, and any unchanged one under antialias."""
     if all(axis.n_in == axis.n_out for axis in axes):
         return tuple(_copy(axis.n_in, axis.n_out) for axis in axes)
+    filtered = uses_antialias_code(node, axes)
     return tuple(
         _copy(axis.n_in, axis.n_out)
-        if axis.n_in == axis.n_out and (node.antialias or axis.effective_scale == 1)
+        if axis.n_in == axis.n_out and (filtered or _float32_scale(axis) == 1)
         else axis
         for axis in axes
     )
+
+
+def uses_antialias_code(node: OnnxResize, axes: Sequence[AxisResize]) -> bool:
+    """Whether onnxruntime's antialias kernels run: with the attribute, and for cubic of channels-last tensors."""
+    return node.antialias or (node.mode == "cubic" and is_channels_last(axes))
+
+
+def is_channels_last(axes: Sequence[AxisResize]) -> bool:
+    """Whether onnxruntime takes a tensor of rank 4 for channels-last: axis 1 has a scale."""
+    return len(axes) == 4 and _float32_scale(axes[1]) != 1
+
+
+def _float32_scale(axis: AxisResize) -> np.float32:
+    return np.float32(float(axis.effective_scale))
 
 
 def _as_reference(axis: AxisResize) -> AxisResize:
