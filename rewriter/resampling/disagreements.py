@@ -12,13 +12,16 @@ import numpy as np
 
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.filtered import FilteredAxis
+from rewriter.resampling.float32 import kernel_matrix
 from rewriter.resampling.float32_onnxruntime import onnxruntime_rows, onnxruntime_scale
 from rewriter.resampling.kernels import Row
 from rewriter.resampling.onnx import OnnxResize
 from rewriter.resampling.readings import is_channels_last, uses_antialias_code
 from rewriter.resampling.tensor import TensorResize
 
-__all__ = ["DISAGREEMENTS", "disagreements"]
+__all__ = ["DISAGREEMENTS", "disagreements", "tensorflow_disagreements"]
 
 DISAGREEMENTS = {
     "O1": "onnxruntime multiplies length and scale in float32, which changes the output length",
@@ -30,12 +33,21 @@ DISAGREEMENTS = {
     "O7": "onnxruntime computes coordinates in float32, with a tie tolerance of 1e-6: another pixel is nearest",
     "O8": "onnxruntime computes coordinates in float32: a pixel on the border of the roi counts as outside",
     "O12": "exclude_outside leaves no weight: onnxruntime gives 0 or NaN, here the nearest pixel is taken",
+    "T1": "TensorFlow's nearest kernels compute coordinates in float32: another pixel is taken",
+    "T2": "TensorFlow's bicubic kernel rounds its position to 1/1024 pixel",
+    "T3": "TensorFlow's CropAndResize computes coordinates in float32: a pixel on the border counts as outside",
+    "T4": "TensorFlow's ScaleAndTranslate computes coordinates in float32: a tap at the end of the kernel's support, "
+    "or a pixel on the border of the image, falls on the other side",
     "R1": "onnx.reference takes length × scale, which is not whole, for the output length",
     "R2": "onnx.reference reads pytorch_half_pixel differently where the output has one pixel",
     "R5": "onnx.reference cannot run negative axes",
     "R6": "onnx.reference cannot run this operator version or mode",
 }
-"""Identifier -> what differs from the specification (`O`: onnxruntime 1.32, `R`: onnx.reference 1.23)."""
+"""Identifier -> what differs from the specification (`O`: onnxruntime 1.32, `T`: TensorFlow 2.21,
+`R`: onnx.reference 1.23)."""
+
+TENSORFLOW_NOISE = 1e-4
+"""What float32 coordinates cost the weights of one row together, at the lengths that images have."""
 
 
 def disagreements(
@@ -57,6 +69,33 @@ def disagreements(
     if implementation == "onnx.reference":
         return _of_reference(node, input_shape)
     raise UsageError(f"no disagreements of '{implementation}' are known")
+
+
+def tensorflow_disagreements(axes: Sequence[AxisMap]) -> tuple[str, ...]:
+    """Identifiers of what makes TensorFlow's CPU kernel differ from these exact maps by more than float32 noise.
+
+    Args:
+        axes: maps that `rewriter.resampling.tensorflow_ops` gives.
+
+    Raises:
+        UnsupportedError: TensorFlow has no kernel for such a map.
+    """
+    return tuple(sorted({name for axis in axes if (name := _of_tensorflow(axis)) is not None}))
+
+
+def _of_tensorflow(axis: AxisMap) -> str | None:
+    difference = np.abs(kernel_matrix(axis, "tensorflow") - axis.matrix()).sum(axis=1).max()
+    if difference <= TENSORFLOW_NOISE:
+        return None
+    if isinstance(axis, FilteredAxis):
+        return "T4"
+    if isinstance(axis, AxisResize) and axis.coordinates == "tf_crop_and_resize":
+        return "T3" if not axis.kernel == "nearest" or _rows_vanish(axis) else "T1"
+    return "T2" if isinstance(axis, AxisResize) and axis.kernel == "cubic" else "T1"
+
+
+def _rows_vanish(axis: AxisMap) -> bool:
+    return bool((kernel_matrix(axis, "tensorflow").any(axis=1) != axis.matrix().any(axis=1)).any())
 
 
 def _of_onnxruntime(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
