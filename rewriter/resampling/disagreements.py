@@ -90,7 +90,7 @@ def _of_tensorflow(axis: AxisMap) -> str | None:
     if isinstance(axis, FilteredAxis):
         return "T4"
     if isinstance(axis, AxisResize) and axis.coordinates == "tf_crop_and_resize":
-        return "T3" if not axis.kernel == "nearest" or _rows_vanish(axis) else "T1"
+        return "T3" if axis.kernel != "nearest" or _rows_vanish(axis) else "T1"
     return "T2" if isinstance(axis, AxisResize) and axis.kernel == "cubic" else "T1"
 
 
@@ -122,7 +122,9 @@ def _of_onnxruntime(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _ignores_policy(node: OnnxResize, specified: TensorResize[AxisResize], run: TensorResize[AxisResize]) -> bool:
+def _ignores_policy(
+    node: OnnxResize, specified: TensorResize[AxisResize], run: TensorResize[AxisResize]
+) -> bool:
     """Whether a policy lost its negative axes, and lengths or scales changed by that."""
     if node.keep_aspect_ratio_policy == "stretch" or node.sizes is None:
         return False

@@ -78,9 +78,7 @@ def resizing(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise UnsupportedError("Resizing cannot both crop and pad to the aspect ratio")
     batched = input_shape if len(input_shape) == 4 else (1, *input_shape)
-    spatial = tuple(
-        axis + len(input_shape) - 4 for axis in _spatial_axes(batched, data_format, (4,))
-    )
+    spatial = tuple(axis + len(input_shape) - 4 for axis in _spatial_axes(batched, data_format, (4,)))
     image = (input_shape[spatial[0]], input_shape[spatial[1]])
     windows = [(0, image[0]), (0, image[1])]
     if crop_to_aspect_ratio:

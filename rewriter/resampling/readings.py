@@ -141,7 +141,9 @@ def _onnxruntime_lengths(node: OnnxResize, shape: tuple[int, ...], axes: tuple[i
     if node.keep_aspect_ratio_policy == "stretch":
         return [(axis, size, None) for axis, size in zip(axes, node.sizes, strict=True)]
     # The kernel looks for each axis of the tensor in the attribute, where a negative number is never found.
-    found = [(a, size) for a, size in zip(axes, node.sizes, strict=True) if node.axes is None or a in node.axes]
+    found = [
+        (a, size) for a, size in zip(axes, node.sizes, strict=True) if node.axes is None or a in node.axes
+    ]
     if not found:
         return []
     ratios = [np.float32(size) / np.float32(shape[a]) for a, size in found]
@@ -152,7 +154,7 @@ def _onnxruntime_lengths(node: OnnxResize, shape: tuple[int, ...], axes: tuple[i
 
 
 def _as_onnxruntime(node: OnnxResize, axes: list[AxisResize]) -> tuple[AxisResize, ...]:
-    """What it copies: everything when no length changes, an axis of scale 1, and any unchanged one under antialias."""
+    """What it copies: all when no length changes, an axis of scale 1, any unchanged axis under antialias."""
     if all(axis.n_in == axis.n_out for axis in axes):
         return tuple(_copy(axis.n_in, axis.n_out) for axis in axes)
     filtered = uses_antialias_code(node, axes)

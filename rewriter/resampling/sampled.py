@@ -139,5 +139,5 @@ class WindowAxis(AxisMap):
 
     def describe(self) -> str:
         end = self.start + self.inner.n_in
-        verb = "crop" if 0 <= self.start and end <= self.n_in else "pad"
+        verb = "crop" if self.start >= 0 and end <= self.n_in else "pad"
         return f"{verb} to [{self.start}, {end}), {self.inner.describe()}"

@@ -126,7 +126,8 @@ def image_resize(
     """
     if method not in IMAGE_RESIZE_METHODS:
         raise UnsupportedError(
-            f"tf.image.resize has no method '{method}'", remedy=f"use one of {', '.join(IMAGE_RESIZE_METHODS)}"
+            f"tf.image.resize has no method '{method}'",
+            remedy=f"use one of {', '.join(IMAGE_RESIZE_METHODS)}",
         )
     lengths = _preserving(image, size) if preserve_aspect_ratio else tuple(size)
     rows, columns = (

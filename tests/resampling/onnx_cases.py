@@ -64,7 +64,9 @@ def random_case(rng: np.random.Generator) -> Case:
     if coordinates == "tf_crop_and_resize":
         attributes["extrapolation_value"] = float(rng.choice([0.0, -7.0]))
     rank, spatial = _layout(rng, mode)
-    shape = tuple(int(rng.integers(1, 24)) if axis in spatial else int(rng.integers(1, 4)) for axis in range(rank))
+    shape = tuple(
+        int(rng.integers(1, 24)) if axis in spatial else int(rng.integers(1, 4)) for axis in range(rank)
+    )
     named = tuple(range(rank))
     if opset >= 18 and rng.uniform() < 0.5:
         named = spatial
@@ -97,7 +99,9 @@ def _with_lengths(
             m = n * int(rng.integers(1, 5))
         sizes.append(m)
         # Ratios of whole lengths, halves and quarters, and anything: each is wrong in its own way.
-        factor = m / n if kind < 0.6 else float(rng.integers(1, 17)) / 4 if kind < 0.8 else rng.uniform(0.1, 3)
+        factor = (
+            m / n if kind < 0.6 else float(rng.integers(1, 17)) / 4 if kind < 0.8 else rng.uniform(0.1, 3)
+        )
         factor = 1.0 if axis not in spatial else max(factor, 1.001 / n)
         scales.append(float(np.float32(factor)))
     roi = None
@@ -122,10 +126,16 @@ def _legacy(rng: np.random.Generator) -> Case:
     """Upsample 7 and 9, Resize 10."""
     op, opset = [("Upsample", 7), ("Upsample", 9), ("Resize", 10)][int(rng.integers(3))]
     mode = str(rng.choice(["nearest", "linear"]))
-    shape = (int(rng.integers(1, 3)), int(rng.integers(1, 4)), int(rng.integers(1, 24)), int(rng.integers(1, 24)))
+    shape = (
+        int(rng.integers(1, 3)),
+        int(rng.integers(1, 4)),
+        int(rng.integers(1, 24)),
+        int(rng.integers(1, 24)),
+    )
     low = 0.1 if op == "Resize" else 1.0
     factors = [
-        float(np.float32(rng.integers(1, 5) if rng.uniform() < 0.4 else rng.uniform(low, 4))) for _ in range(2)
+        float(np.float32(rng.integers(1, 5) if rng.uniform() < 0.4 else rng.uniform(low, 4)))
+        for _ in range(2)
     ]
     factors = [max(factor, 1.001 / n, low) for factor, n in zip(factors, shape[2:], strict=True)]
     return Case(op, opset, shape, {"mode": mode}, scales=(1.0, 1.0, *factors))

@@ -28,7 +28,9 @@ def _onnx_case(rng: np.random.Generator) -> Case | None:
         attributes["nearest_mode"] = str(rng.choice(ROUNDINGS))
     else:
         attributes["antialias"] = int(rng.integers(2))
-        attributes["exclude_outside"] = int(rng.integers(2)) if mode == "cubic" or attributes["antialias"] else 0
+        attributes["exclude_outside"] = (
+            int(rng.integers(2)) if mode == "cubic" or attributes["antialias"] else 0
+        )
         # Coefficients whose cubic is exactly 0 at distance 1 and 2, so that the axis of length 1 is not weighted.
         attributes["cubic_coeff_a"] = float(rng.choice([-0.5, -0.75]))
     roi = None
@@ -101,7 +103,9 @@ def test_tensorflow_crop_bit_for_bit(method: str) -> None:
     rng = np.random.default_rng(3)
     for _ in range(100):
         n, m = int(rng.integers(1, 40)), int(rng.integers(1, 60))
-        start, end = rng.uniform(-0.2, 1.2, size=2) if rng.uniform() < 0.5 else rng.integers(-1, 6, size=2) / 4
+        start, end = (
+            rng.uniform(-0.2, 1.2, size=2) if rng.uniform() < 0.5 else rng.integers(-1, 6, size=2) / 4
+        )
         box = [start, 0.0, end, 0.0]
         y = tf.raw_ops.CropAndResize(
             image=_impulses(n), boxes=[box], box_ind=[0], crop_size=[m, 1], method=method

@@ -1,6 +1,6 @@
 """Random single-node models against onnxruntime, optimisations off: every disagreement is a documented one.
 
-    python -m pytest tests/resampling/test_onnxruntime_sweep.py -m slow -s     20,000 models, prints the counts
+python -m pytest tests/resampling/test_onnxruntime_sweep.py -m slow -s     20,000 models, prints the counts
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Random resizes against TensorFlow's kernels: every disagreement is a documented one.
 
-    python -m pytest tests/resampling/test_tensorflow_sweep.py -m slow -s     5,000 kernel calls, prints the counts
+python -m pytest tests/resampling/test_tensorflow_sweep.py -m slow -s     5,000 kernel calls, prints the counts
 """
 
 from __future__ import annotations

@@ -177,13 +177,17 @@ def test_keras_upsampling_2d(interpolation: str, data_format: str) -> None:
     x = np.random.default_rng(7).uniform(size=(2, 3, 5, 4)).astype(np.float32)
     layer = keras.layers.UpSampling2D((3, 2), data_format=data_format, interpolation=interpolation)
     wanted = upsampling(x.shape, (3, 2), interpolation, data_format).apply(x)
-    np.testing.assert_allclose(wanted, np.asarray(layer(x)), atol=5e-3 if interpolation == "bicubic" else 1e-5)
+    np.testing.assert_allclose(
+        wanted, np.asarray(layer(x)), atol=5e-3 if interpolation == "bicubic" else 1e-5
+    )
 
 
 def test_keras_upsampling_1d_and_3d() -> None:
     keras = pytest.importorskip("keras")
     x = np.random.default_rng(8).uniform(size=(2, 4, 3)).astype(np.float32)
-    np.testing.assert_array_equal(upsampling(x.shape, 3).apply(x), np.asarray(keras.layers.UpSampling1D(3)(x)))
+    np.testing.assert_array_equal(
+        upsampling(x.shape, 3).apply(x), np.asarray(keras.layers.UpSampling1D(3)(x))
+    )
     x = np.random.default_rng(9).uniform(size=(1, 2, 3, 2, 2)).astype(np.float32)
     layer = keras.layers.UpSampling3D((2, 1, 3), data_format="channels_first")
     np.testing.assert_array_equal(
