@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from rewriter.errors import UnsupportedError
-from rewriter.resampling import AxisResize, TensorResize, compare
+from rewriter.resampling import AxisResize, TensorResize, compare, metal
 from rewriter.resampling import coreml_words as words
-from rewriter.resampling import metal
 
 RAMP = np.arange(1.0, 17.0).reshape(4, 4)
 
