@@ -18,7 +18,7 @@ from rewriter.resampling.float32 import kernel_matrix
 from rewriter.resampling.float32_onnxruntime import onnxruntime_rows, onnxruntime_scale
 from rewriter.resampling.kernels import Row
 from rewriter.resampling.onnx import OnnxResize
-from rewriter.resampling.readings import is_channels_last, uses_antialias_code
+from rewriter.resampling.readings import is_channels_last, is_copy, uses_antialias_code
 from rewriter.resampling.tensor import TensorResize
 
 __all__ = ["DISAGREEMENTS", "disagreements", "tensorflow_disagreements"]
@@ -99,41 +99,42 @@ def _rows_vanish(axis: AxisMap) -> bool:
 
 
 def _of_onnxruntime(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
-    wanted, got = node.output_shape(shape), node.output_shape(shape, "onnxruntime")
-    if wanted != got:
-        return ("O1",) if node.scales is not None else ("O4",)
-    specified = node.semantics(shape)
-    run = node.semantics(shape, reading="onnxruntime")
-    if _ignores_policy(node, specified, run):
-        return ("O4",)
-    if wanted == tuple(shape):
-        return () if specified.is_identity else ("O2",)
+    got = node.output_shape(shape, "onnxruntime")
     found: set[str] = set()
+    if got != node.output_shape(shape):
+        found.add("O1" if node.scales is not None else "O4")
+    # What else differs, it differs at the lengths that onnxruntime gives.
+    specified = node.semantics(shape, got)
+    run = node.semantics(shape, reading="onnxruntime")
+    if "O4" in found or _ignores_policy(node, node.semantics(shape), run):
+        found.add("O4")
+        return tuple(sorted(found | _extrapolation(node, node.semantics(shape), run)))
+    if got == tuple(shape):
+        return tuple(sorted(found | (set() if specified.is_identity else {"O2"})))
     for position, (axis, executed) in enumerate(zip(specified.axes, run.axes, strict=True)):
         others = [other for k, other in enumerate(run.axes) if k != position]
         if any(not any(other.rows) for other in others):
             continue  # Another axis lies wholly outside: nothing of this one is seen.
-        if executed.is_identity and not axis.is_identity:
-            found.add("O3" if onnxruntime_scale(axis) == 1 else "O5")
-        elif not executed.is_identity:
+        if not is_copy(executed):
             found |= _rounding(axis, executed)
-    if _extrapolates_wrongly(node, run):
-        found.add("O6")
-    return tuple(sorted(found))
+        elif axis.rows != executed.rows:
+            found.add("O3" if onnxruntime_scale(axis) == 1 else "O5")
+    return tuple(sorted(found | _extrapolation(node, specified, run)))
 
 
-def _ignores_policy(
-    node: OnnxResize, specified: TensorResize[AxisResize], run: TensorResize[AxisResize]
-) -> bool:
+def _ignores_policy(node: OnnxResize, specified: TensorResize, run: TensorResize) -> bool:
     """Whether a policy lost its negative axes, and lengths or scales changed by that."""
     if node.keep_aspect_ratio_policy == "stretch" or node.sizes is None:
         return False
+    if node.axes is None or min(node.axes) >= 0:
+        return False
     pairs = zip(specified.axes, run.axes, strict=True)
-    return (
-        node.axes is not None
-        and min(node.axes) < 0
-        and any(abs(a.effective_scale / b.effective_scale - 1) > 1e-6 and a.rows != b.rows for a, b in pairs)
-    )
+    return any(a.rows != b.rows and not _same_scale(a, b) for a, b in pairs)
+
+
+def _same_scale(a: AxisResize, b: AxisMap) -> bool:
+    """But for rounding to float32."""
+    return not isinstance(b, AxisResize) or abs(a.effective_scale / b.effective_scale - 1) < 1e-6
 
 
 def _rounding(exact: AxisResize, executed: AxisResize) -> set[str]:
@@ -157,17 +158,18 @@ def _weighs_nothing(row: Row, rounded: list[tuple[int, np.float32]]) -> bool:
     return not all(abs(value) <= 1e-3 for value in difference.values())
 
 
-def _extrapolates_wrongly(node: OnnxResize, run: TensorResize[AxisResize]) -> bool:
-    """Whether the channels-last antialias kernels extrapolate other pixels than the right ones.
+def _extrapolation(node: OnnxResize, specified: TensorResize, run: TensorResize) -> set[str]:
+    """O6 where the channels-last antialias kernels extrapolate other pixels than the right ones.
 
     They fill the memory of an [N, H, W, C] output as if it were [N C, H, W].
     """
-    if not (run.extrapolates and is_channels_last(run.axes) and uses_antialias_code(node, run.axes)):
-        return False
+    axes = specified.axes
+    if not (run.extrapolates and is_channels_last(axes) and uses_antialias_code(node, axes)):
+        return set()
     outside = ~run.inside_mask()
     n, h, w, c = outside.shape
     filled = np.broadcast_to(outside[0, :, :, 0], (n * c, h, w))
-    return not np.array_equal(filled.reshape(outside.shape), outside)
+    return set() if np.array_equal(filled.reshape(outside.shape), outside) else {"O6"}
 
 
 def _of_reference(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:

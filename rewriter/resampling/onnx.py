@@ -15,7 +15,7 @@ from typing import Any
 
 from rewriter.errors import UnsupportedError
 from rewriter.resampling import readings
-from rewriter.resampling.axis import KERNELS, AxisResize
+from rewriter.resampling.axis import KERNELS
 from rewriter.resampling.coordinates import ONNX_COORDINATES
 from rewriter.resampling.kernels import ROUNDINGS
 from rewriter.resampling.readings import float32_fraction
@@ -165,8 +165,8 @@ class OnnxResize:
         input_shape: Sequence[int],
         output_shape: Sequence[int] | None = None,
         reading: str = "specification",
-    ) -> TensorResize[AxisResize]:
-        """What the node computes at these shapes.
+    ) -> TensorResize[Any]:
+        """What the node computes at these shapes: an `AxisResize` per axis under the default reading.
 
         Args:
             input_shape: fixed lengths, one per axis.

@@ -17,6 +17,8 @@ import numpy as np
 
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.sampled import SampledAxis
 
 if TYPE_CHECKING:
     from rewriter.resampling.onnx import OnnxResize
@@ -26,6 +28,7 @@ __all__ = [
     "axis_maps",
     "float32_fraction",
     "is_channels_last",
+    "is_copy",
     "output_shape",
     "uses_antialias_code",
 ]
@@ -61,7 +64,7 @@ def output_shape(node: OnnxResize, input_shape: Sequence[int], reading: str) -> 
 
 def axis_maps(
     node: OnnxResize, input_shape: Sequence[int], declared: Sequence[int] | None, reading: str
-) -> tuple[AxisResize, ...]:
+) -> tuple[AxisMap, ...]:
     """One map per axis under a reading; `declared` overrules the output lengths that follow from scales.
 
     Raises:
@@ -153,17 +156,30 @@ def _onnxruntime_lengths(node: OnnxResize, shape: tuple[int, ...], axes: tuple[i
     ]
 
 
-def _as_onnxruntime(node: OnnxResize, axes: list[AxisResize]) -> tuple[AxisResize, ...]:
+def _as_onnxruntime(node: OnnxResize, axes: list[AxisResize]) -> tuple[AxisMap, ...]:
     """What it copies: all when no length changes, an axis of scale 1, any unchanged axis under antialias."""
     if all(axis.n_in == axis.n_out for axis in axes):
         return tuple(_copy(axis.n_in, axis.n_out) for axis in axes)
     filtered = uses_antialias_code(node, axes)
     return tuple(
-        _copy(axis.n_in, axis.n_out)
+        _copied(axis, filtered)
         if axis.n_in == axis.n_out and (filtered or _float32_scale(axis) == 1)
         else axis
         for axis in axes
     )
+
+
+def _copied(axis: AxisResize, filtered: bool) -> AxisMap:
+    """A copy; the antialias code still extrapolates where the grid, unless its scale is 1, leaves the input."""
+    if not filtered or _float32_scale(axis) == 1 or all(axis.rows):
+        return _copy(axis.n_in, axis.n_out)
+    positions = tuple(Fraction(i if row else -1) for i, row in enumerate(axis.rows))
+    return SampledAxis(axis.n_in, positions, "nearest", "floor", "extrapolate", "copy, extrapolated outside")
+
+
+def is_copy(axis: AxisMap) -> bool:
+    """Whether a map of onnxruntime's reading is a copy that it makes without looking at the grid."""
+    return isinstance(axis, SampledAxis) or axis == _copy(axis.n_in, axis.n_in)
 
 
 def uses_antialias_code(node: OnnxResize, axes: Sequence[AxisResize]) -> bool:

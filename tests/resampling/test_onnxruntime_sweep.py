@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from rewriter.resampling import TensorResize
+from rewriter.resampling import AxisResize, TensorResize
 from rewriter.resampling.disagreements import DISAGREEMENTS, disagreements
 from rewriter.resampling.float32 import kernel_matrix
 from tests.resampling.onnx_cases import Case, random_case, refused_by_onnxruntime, run_onnxruntime
@@ -85,7 +85,7 @@ def _outside(resize: TensorResize) -> np.ndarray:
     """True where the float32 kernel extrapolates."""
     mask = np.zeros((1,) * len(resize.axes), dtype=bool)
     for index, axis in enumerate(resize.axes):
-        if axis.coordinates != "tf_crop_and_resize":
+        if isinstance(axis, AxisResize) and axis.coordinates != "tf_crop_and_resize":
             continue
         empty = ~kernel_matrix(axis, "onnxruntime").any(axis=1)
         mask = mask | empty.reshape([-1 if k == index else 1 for k in range(len(resize.axes))])
