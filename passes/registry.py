@@ -15,6 +15,7 @@ __all__ = ["DEFAULT", "ENTRY_POINT_GROUP", "get", "names", "select"]
 ENTRY_POINT_GROUP = "rewriter.passes"
 
 _BUILT_IN = {
+    "fold-size-constants": "passes.shapes.fold:FoldSizeConstants",
     "upgrade-resize": "passes.resize.upgrade:UpgradeResize",
     "normalize-resize": "passes.resize.normalize:NormalizeResize",
     "explicit-sizes": "passes.resize.explicit_sizes:ExplicitSizes",
@@ -22,7 +23,14 @@ _BUILT_IN = {
     "drop-identity-resize": "passes.resize.drop_identity:DropIdentityResize",
 }
 
-DEFAULT = tuple(_BUILT_IN)
+DEFAULT = (
+    "fold-size-constants",
+    "upgrade-resize",
+    "normalize-resize",
+    "explicit-sizes",
+    "explicit-attributes",
+    "drop-identity-resize",
+)
 """What `rewrite` runs, in order."""
 
 
