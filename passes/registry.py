@@ -21,6 +21,8 @@ _BUILT_IN = {
     "explicit-sizes": "passes.resize.explicit_sizes:ExplicitSizes",
     "explicit-attributes": "passes.resize.explicit_attributes:ExplicitAttributes",
     "drop-identity-resize": "passes.resize.drop_identity:DropIdentityResize",
+    "cancel-transposes": "passes.layout.cancel:CancelTransposes",
+    "sink-transposes": "passes.layout.sink:SinkTransposes",
 }
 
 DEFAULT = (

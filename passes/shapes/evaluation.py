@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx_graphsurgeon import Constant, Node, Tensor
 
-from passes.shapes.operators import ABSENT, OPERATORS, Arguments, Unknown
+from passes.shapes.operators import ABSENT, OPERATORS, Arguments, UnknownValueError
 from passes.shapes.partial import LARGEST, Partial
 from rewriter.model import constant_value, in_default_domain
 
@@ -60,7 +60,7 @@ class ShapeValues:
                     return [self._of_shape(node, scope)]
                 inputs = [self._look_up(tensor) for tensor in node.inputs]
                 results = OPERATORS[node.op](Arguments(inputs, node.attrs, len(node.outputs)))
-        except (Unknown, ValueError, IndexError, TypeError, KeyError):
+        except (UnknownValueError, ValueError, IndexError, TypeError, KeyError):
             # Not known, or not valid: the latter is for the checker to say.
             return nothing
         return list(results) if len(results) == len(node.outputs) else nothing
@@ -68,12 +68,12 @@ class ShapeValues:
     def _of_shape(self, node: Node, scope: Scope) -> Partial:
         shape = self._model.shape(node.inputs[0], scope)
         if shape is None:
-            raise Unknown
+            raise UnknownValueError
         if node.op == "Shape":
             return Partial.of_shape(shape[node.attrs.get("start", 0) : node.attrs.get("end", len(shape))])
         lengths = Partial.of_shape(shape).array
         if lengths is None:
-            raise Unknown
+            raise UnknownValueError
         return Partial.full(np.array(np.prod(lengths), dtype=np.int64))
 
 

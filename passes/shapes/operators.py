@@ -38,18 +38,18 @@ class Arguments:
         """An input of which the shape is known.
 
         Raises:
-            Unknown: nothing is known of it.
+            UnknownValueError: nothing is known of it.
         """
         value = self.inputs[index] if index < len(self.inputs) else None
         if value is None:
-            raise Unknown
+            raise UnknownValueError
         return value
 
     def constant(self, index: int) -> np.ndarray:
         """An input that is known entirely."""
         array = self.data(index).array
         if array is None:
-            raise Unknown
+            raise UnknownValueError
         return array
 
     def integers(self, name: str, index: int) -> list[int] | None:
@@ -64,7 +64,7 @@ class Arguments:
         return index >= len(self.inputs) or self.inputs[index] is ABSENT
 
 
-class Unknown(Exception):
+class UnknownValueError(Exception):
     """What a node computes is not known."""
 
 
@@ -87,10 +87,10 @@ def _moved(move: Callable[[Arguments, np.ndarray], np.ndarray]) -> Operator:
 def _reshape(arguments: Arguments, data: np.ndarray) -> np.ndarray:
     wanted = arguments.integers("shape", 1)
     if wanted is None:
-        raise Unknown
+        raise UnknownValueError
     if not arguments.attributes.get("allowzero", 0):
         if any(length == 0 and axis >= data.ndim for axis, length in enumerate(wanted)):
-            raise Unknown
+            raise UnknownValueError
         wanted = [data.shape[axis] if length == 0 else length for axis, length in enumerate(wanted)]
     return data.reshape(wanted)
 
@@ -103,7 +103,7 @@ def _squeeze(arguments: Arguments, data: np.ndarray) -> np.ndarray:
 def _unsqueeze(arguments: Arguments, data: np.ndarray) -> np.ndarray:
     axes = arguments.integers("axes", 1)
     if axes is None:
-        raise Unknown
+        raise UnknownValueError
     return np.expand_dims(data, tuple(axes))
 
 
@@ -114,7 +114,7 @@ def _gather(arguments: Arguments, data: np.ndarray) -> np.ndarray:
 def _slice(arguments: Arguments, data: np.ndarray) -> np.ndarray:
     starts, stops = arguments.integers("starts", 1), arguments.integers("ends", 2)
     if starts is None or stops is None:
-        raise Unknown
+        raise UnknownValueError
     axes = arguments.integers("axes", 3) or list(range(len(starts)))
     steps = arguments.integers("steps", 4) or [1] * len(starts)
     for axis, start, stop, step in zip(axes, starts, stops, steps, strict=True):
@@ -135,14 +135,14 @@ def _transpose(arguments: Arguments, data: np.ndarray) -> np.ndarray:
 
 def _require_small(shape: Sequence[int]) -> None:
     if float(np.prod(np.array(shape, dtype=np.float64))) > LARGEST:
-        raise Unknown
+        raise UnknownValueError
 
 
 def _concat(arguments: Arguments) -> list[Partial]:
     axis = int(arguments.attributes["axis"])
     parts = [arguments.data(index) for index in range(len(arguments.inputs))]
     if len({part.values.dtype for part in parts}) != 1:
-        raise Unknown
+        raise UnknownValueError
     values, known = (
         np.concatenate([getattr(part, name) for part in parts], axis) for name in ("values", "known")
     )
@@ -158,7 +158,7 @@ def _split(arguments: Arguments) -> list[Partial]:
         lengths = [each] * (arguments.count - 1)
         lengths.append(data.values.shape[axis] - sum(lengths))
     if min(lengths) < 0 or sum(lengths) != data.values.shape[axis] or len(lengths) != arguments.count:
-        raise Unknown
+        raise UnknownValueError
     places = np.cumsum(lengths)[:-1]
     pairs = zip(np.split(data.values, places, axis), np.split(data.known, places, axis), strict=True)
     return [Partial(values, known) for values, known in pairs]
@@ -174,7 +174,7 @@ def _elementwise(compute: Callable[..., np.ndarray], *, same_type: bool = True) 
         parts = [arguments.data(index) for index in range(len(arguments.inputs))]
         types = {part.values.dtype for part in parts}
         if not types <= set(_NUMBERS) or (same_type and len(types) != 1):
-            raise Unknown
+            raise UnknownValueError
         known = np.broadcast_arrays(*(part.known for part in parts))
         _require_small(known[0].shape)
         # An unknown entry must not raise: 1 is harmless to every operator here.
@@ -187,7 +187,7 @@ def _elementwise(compute: Callable[..., np.ndarray], *, same_type: bool = True) 
 
 def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if np.any(b == 0):
-        raise Unknown
+        raise UnknownValueError
     if a.dtype.kind != "i":
         return np.divide(a, b)
     quotient = np.abs(a) // np.abs(b)
@@ -199,7 +199,7 @@ def _modulo(arguments: Arguments) -> list[Partial]:
 
     def compute(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if np.any(b == 0) or (a.dtype.kind != "i" and not truncating):
-            raise Unknown
+            raise UnknownValueError
         return np.fmod(a, b) if truncating else np.mod(a, b)
 
     return list(_elementwise(compute)(arguments))
@@ -219,21 +219,21 @@ def _cast(arguments: Arguments) -> list[Partial]:
     try:
         wanted = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(int(arguments.attributes["to"])))
     except (KeyError, TypeError):
-        raise Unknown from None
+        raise UnknownValueError from None
     if wanted not in _NUMBERS or data.values.dtype not in _NUMBERS:
-        raise Unknown
+        raise UnknownValueError
     values = np.where(data.known, data.values, data.values.dtype.type(1))
     if values.dtype.kind == "f" and wanted.kind == "i":
         limit = float(np.iinfo(wanted).max)
         if not np.all(np.isfinite(values)) or np.any(np.abs(values.astype(np.float64)) >= limit):
-            raise Unknown
+            raise UnknownValueError
     return [Partial(values.astype(wanted), data.known)]
 
 
 def _where(arguments: Arguments) -> list[Partial]:
     condition, a, b = (arguments.data(index) for index in range(3))
     if a.values.dtype != b.values.dtype or condition.values.dtype != np.bool_:
-        raise Unknown
+        raise UnknownValueError
     values = np.where(condition.values, a.values, b.values)
     _require_small(values.shape)
     return [Partial(values, condition.known & np.where(condition.values, a.known, b.known))]
@@ -251,10 +251,10 @@ def _range(arguments: Arguments) -> list[Partial]:
     start, stop, step = (arguments.constant(index) for index in range(3))
     # Runtimes add float steps up, each in its own way: only integers are computed.
     if start.dtype.kind != "i" or step == 0:
-        raise Unknown
+        raise UnknownValueError
     entries = range(int(start), int(stop), int(step))
     if len(entries) > LARGEST:
-        raise Unknown
+        raise UnknownValueError
     return [Partial.full(np.array(entries, dtype=start.dtype))]
 
 
@@ -264,7 +264,7 @@ def _reduced(compute: Callable[..., np.ndarray]) -> Operator:
         axes = arguments.integers("axes", 1)
         # In another order of additions floats give another sum: only integers are computed.
         if values.dtype.kind != "i" or (not axes and arguments.attributes.get("noop_with_empty_axes")):
-            raise Unknown
+            raise UnknownValueError
         over = tuple(axes) if axes else None
         result = compute(values, axis=over, keepdims=bool(arguments.attributes.get("keepdims", 1)))
         return [Partial.full(np.asarray(result, dtype=values.dtype))]

@@ -1,4 +1,4 @@
-"""Folding what feeds sizes and scales: each operator against onnxruntime, and whole graphs as exporters write them."""
+"""Folding what feeds sizes and scales: each operator against onnxruntime, and graphs as exporters write them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def computed(node: onnx.NodeProto, arrays: dict[str, np.ndarray], opset: int) ->
 
 F = np.array([2.5, -1.5, 3.0, 0.5], np.float32)
 G = np.array([0.75, 1.25, -2.0, 3.0], np.float32)
-I = np.array([7, -7, 6, 1], np.int64)
+K = np.array([7, -7, 6, 1], np.int64)
 J = np.array([2, 2, -4, 3], np.int64)
 B, C = np.array([True, False, True, False]), np.array([True, True, False, False])
 
@@ -44,32 +44,32 @@ B, C = np.array([True, False, True, False]), np.array([True, True, False, False]
 @pytest.mark.parametrize(
     ("op", "arrays", "attributes"),
     [
-        *[(op, pair, {}) for op in ("Add", "Sub", "Mul", "Div") for pair in ([F, G], [I, J], [F, G[:1]])],
+        *[(op, pair, {}) for op in ("Add", "Sub", "Mul", "Div") for pair in ([F, G], [K, J], [F, G[:1]])],
         *[(op, [F], {}) for op in ("Abs", "Ceil", "Floor", "Neg", "Identity", "Sign")],
-        *[(op, [I], {}) for op in ("Abs", "Neg", "Sign")],
+        *[(op, [K], {}) for op in ("Abs", "Neg", "Sign")],
         ("Sqrt", [np.abs(F)], {}),
-        *[(op, pair, {}) for op in ("Greater", "Less") for pair in ([F, G], [I, J])],
-        ("Equal", [I, J], {}),
+        *[(op, pair, {}) for op in ("Greater", "Less") for pair in ([F, G], [K, J])],
+        ("Equal", [K, J], {}),
         *[(op, [B, C], {}) for op in ("And", "Or")],
         ("Not", [B], {}),
         ("Where", [B, F, G], {}),
-        ("Where", [B, I, J[:1]], {}),
+        ("Where", [B, K, J[:1]], {}),
         *[("Cast", [F], {"to": to}) for to in (TensorProto.INT64, TensorProto.INT32, TensorProto.BOOL)],
-        ("Cast", [I], {"to": TensorProto.FLOAT}),
+        ("Cast", [K], {"to": TensorProto.FLOAT}),
         ("Cast", [np.array([16777217, 2**40 + 1])], {"to": TensorProto.FLOAT}),
-        ("Concat", [I, J], {"axis": 0}),
-        ("Gather", [I, np.array([3, 0])], {"axis": 0}),
-        ("Gather", [I, np.array(1)], {}),
-        ("Gather", [I.reshape(2, 2), np.array([1])], {"axis": 1}),
-        ("Reshape", [I, np.array([2, -1])], {}),
-        ("Reshape", [I.reshape(2, 2), np.array([0, 1, -1])], {}),
-        ("Transpose", [I.reshape(2, 2)], {"perm": [1, 0]}),
-        ("Expand", [I[:1], np.array([3])], {}),
+        ("Concat", [K, J], {"axis": 0}),
+        ("Gather", [K, np.array([3, 0])], {"axis": 0}),
+        ("Gather", [K, np.array(1)], {}),
+        ("Gather", [K.reshape(2, 2), np.array([1])], {"axis": 1}),
+        ("Reshape", [K, np.array([2, -1])], {}),
+        ("Reshape", [K.reshape(2, 2), np.array([0, 1, -1])], {}),
+        ("Transpose", [K.reshape(2, 2)], {"perm": [1, 0]}),
+        ("Expand", [K[:1], np.array([3])], {}),
         ("ConstantOfShape", [np.array([3])], {}),
         ("ConstantOfShape", [np.array([2])], {"value": tensor("", [5], np.int64)}),
-        ("ReduceProd", [I], {"keepdims": 0}),
-        ("ReduceMin", [I], {}),
-        ("ReduceMax", [I], {"keepdims": 1}),
+        ("ReduceProd", [K], {"keepdims": 0}),
+        ("ReduceMin", [K], {}),
+        ("ReduceMax", [K], {"keepdims": 1}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -86,33 +86,33 @@ def test_an_operator_computes_what_onnxruntime_does(
 @pytest.mark.parametrize(
     ("op", "arrays", "attributes", "opset"),
     [
-        ("Slice", [I], {"starts": [1], "ends": [3]}, 9),
-        ("Slice", [I], {"starts": [-3], "ends": [9223372036854775807], "axes": [0]}, 9),
-        ("Slice", [I, [1], [3]], {}, 13),
-        ("Slice", [I, [-1], [-(2**62)], [0], [-1]], {}, 13),
-        ("Slice", [I, [3], [0], [-1], [-2]], {}, 13),
-        ("Slice", [I, [0], [2**62], [0], [2]], {}, 13),
-        ("Slice", [I, [3], [1]], {}, 13),
-        ("Squeeze", [I.reshape(1, 4, 1)], {"axes": [0]}, 11),
-        ("Squeeze", [I.reshape(1, 4, 1), [0, -1]], {}, 13),
-        ("Squeeze", [I.reshape(1, 4, 1)], {}, 13),
-        ("Unsqueeze", [I], {"axes": [0, 2]}, 11),
-        ("Unsqueeze", [I, [-1, 0]], {}, 13),
-        ("Split", [I], {}, 13),
-        ("Split", [I, [1, 3]], {}, 13),
-        ("Split", [I[:3]], {"num_outputs": 2}, 18),
-        ("Split", [I], {"split": [3, 1]}, 11),
+        ("Slice", [K], {"starts": [1], "ends": [3]}, 9),
+        ("Slice", [K], {"starts": [-3], "ends": [9223372036854775807], "axes": [0]}, 9),
+        ("Slice", [K, [1], [3]], {}, 13),
+        ("Slice", [K, [-1], [-(2**62)], [0], [-1]], {}, 13),
+        ("Slice", [K, [3], [0], [-1], [-2]], {}, 13),
+        ("Slice", [K, [0], [2**62], [0], [2]], {}, 13),
+        ("Slice", [K, [3], [1]], {}, 13),
+        ("Squeeze", [K.reshape(1, 4, 1)], {"axes": [0]}, 11),
+        ("Squeeze", [K.reshape(1, 4, 1), [0, -1]], {}, 13),
+        ("Squeeze", [K.reshape(1, 4, 1)], {}, 13),
+        ("Unsqueeze", [K], {"axes": [0, 2]}, 11),
+        ("Unsqueeze", [K, [-1, 0]], {}, 13),
+        ("Split", [K], {}, 13),
+        ("Split", [K, [1, 3]], {}, 13),
+        ("Split", [K[:3]], {"num_outputs": 2}, 18),
+        ("Split", [K], {"split": [3, 1]}, 11),
         ("Range", [np.array(1), np.array(9), np.array(3)], {}, 13),
         ("Range", [np.array(9), np.array(1), np.array(-3)], {}, 13),
         ("Round", [F], {}, 13),
-        ("Mod", [I, J], {}, 13),
-        ("Mod", [I, J], {"fmod": 1}, 13),
+        ("Mod", [K, J], {}, 13),
+        ("Mod", [K, J], {"fmod": 1}, 13),
         ("Mod", [F, G], {"fmod": 1}, 13),
-        ("Max", [I, J, I[:1]], {}, 13),
+        ("Max", [K, J, K[:1]], {}, 13),
         ("Min", [F, G], {}, 13),
-        ("GreaterOrEqual", [I, J], {}, 13),
+        ("GreaterOrEqual", [K, J], {}, 13),
         ("LessOrEqual", [F, G], {}, 13),
-        ("ReduceSum", [I.reshape(2, 2), [1]], {}, 13),
+        ("ReduceSum", [K.reshape(2, 2), [1]], {}, 13),
         ("Shape", [F.reshape(2, 2)], {}, 13),
         ("Shape", [F.reshape(1, 2, 2)], {"start": -2, "end": 3}, 15),
         ("Size", [F.reshape(2, 2)], {}, 13),
@@ -130,7 +130,8 @@ def test_operators_that_changed_their_form(
 
 
 def test_every_operator_is_tested() -> None:
-    marks = [*test_an_operator_computes_what_onnxruntime_does.pytestmark, *test_operators_that_changed_their_form.pytestmark]  # fmt: skip
+    tests = (test_an_operator_computes_what_onnxruntime_does, test_operators_that_changed_their_form)
+    marks = [mark for test in tests for mark in getattr(test, "pytestmark")]  # noqa: B009
     tested = {case[0] for mark in marks if mark.args[0] != "opset" for case in mark.args[1]}
     assert set(OPERATORS) <= tested
 
@@ -138,15 +139,15 @@ def test_every_operator_is_tested() -> None:
 @pytest.mark.parametrize(
     ("op", "arrays", "attributes"),
     [
-        ("Div", [I, np.zeros(4, np.int64)], {}),
+        ("Div", [K, np.zeros(4, np.int64)], {}),
         ("Cast", [np.array([np.nan], np.float32)], {"to": TensorProto.INT64}),
         ("Cast", [np.array([1e30], np.float32)], {"to": TensorProto.INT64}),
-        ("Gather", [I, np.array([4])], {}),
-        ("Reshape", [I, np.array([3, -1])], {}),
+        ("Gather", [K, np.array([4])], {}),
+        ("Reshape", [K, np.array([3, -1])], {}),
         ("ConstantOfShape", [np.array([100, 100])], {}),
         ("Range", [np.array(0), np.array(10**9), np.array(1)], {}),
         ("Range", [np.array(0, np.float32), np.array(1, np.float32), np.array(0.1, np.float32)], {}),
-        ("Expand", [I[:1], np.array([10**9])], {}),
+        ("Expand", [K[:1], np.array([10**9])], {}),
     ],
 )
 def test_what_is_open_or_large_is_not_computed(
@@ -278,8 +279,12 @@ def test_branches_and_functions() -> None:
         helper.make_node("Slice", ["t", "z4", "o4"], ["t2"]),
     ]
     then = helper.make_graph(
-        inside, "then", [], [info("t2", None)], [tensor("z4", [0] * 4, np.int64), tensor("o4", [1, 2, 8, 10], np.int64)]
-    )  # fmt: skip
+        inside,
+        "then",
+        [],
+        [info("t2", None)],
+        [tensor("z4", [0] * 4, np.int64), tensor("o4", [1, 2, 8, 10], np.int64)],
+    )
     call = helper.make_node("Up", ["x"], ["e"], domain="local")
     other = helper.make_graph([call], "else", [], [info("e", None)])
     function = helper.make_function(
