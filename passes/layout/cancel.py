@@ -17,7 +17,7 @@ from rewriter.model import display_name
 if TYPE_CHECKING:
     from rewriter.model import Model, Scope
 
-__all__ = ["CancelTransposes"]
+__all__ = ["CancelTransposes", "cancel"]
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,20 @@ class CancelTransposes(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        found = [
-            (node, scope, order)
-            for scope in model.scopes()
-            for node in scope.graph.nodes
-            if (order := permutation_of(node, model, scope)) is not None
-        ]
-        if found:
-            _Cancelling(model, log, found).run()
+        cancel(model, log)
         return log.result()
+
+
+def cancel(model: Model, log: Log) -> None:
+    """Do it, and record it in `log`."""
+    found = [
+        (node, scope, order)
+        for scope in model.scopes()
+        for node in scope.graph.nodes
+        if (order := permutation_of(node, model, scope)) is not None
+    ]
+    if found:
+        _Cancelling(model, log, found).run()
 
 
 class _Cancelling:

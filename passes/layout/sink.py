@@ -11,6 +11,7 @@ from passes.base import Log, Pass, PassContext, PassResult
 from passes.bypass import replace_uses, set_input
 from passes.editing import Names
 from passes.insertions import NodeEdits
+from passes.layout.cancel import cancel
 from passes.layout.permutation import behind, compose
 from passes.layout.regions import Region, Transposes, regions
 from passes.layout.transparency import transpose_node
@@ -29,7 +30,8 @@ class SinkTransposes(Pass):
 
     tf2onnx wraps each resize into a pair of Transposes (NHWC to NCHW and back). Sizes, scales, roi, axes and
     constants are permuted instead. A group of nodes is rewritten only where fewer Transposes, and fewer nodes, are
-    left; only where every number stays bit for bit in onnxruntime (see `passes.layout.transparency`).
+    left; only where every number stays bit for bit in onnxruntime (see `passes.layout.transparency`). Transposes that
+    meet are cancelled as `cancel-transposes` does.
 
     Not run by default: Core ML and most accelerators want images as NCHW, which is what those Transposes are for.
     """
@@ -41,18 +43,24 @@ class SinkTransposes(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        outputs: set[int] | None = None
         names: Names | None = None
-        for scope in list(model.scopes()):
-            if sum(node.op == "Transpose" for node in scope.graph.nodes) < 2:
-                continue
-            outputs = outputs or {id(tensor) for each in model.scopes() for tensor in each.graph.outputs}
+        while True:
+            # Notes of the last round only: what was in the way before may not be any more.
+            log.notes.clear()
+            cancel(model, log)
+            wrapped = [scope for scope in model.scopes() if _has_pairs(scope)]
+            if not wrapped:
+                return log.result()
             names = names or Names(model)
+            outputs = {id(tensor) for scope in model.scopes() for tensor in scope.graph.outputs}
             # Each round saves a Transpose, so this ends.
-            notes = len(log.notes)
-            while _round(model, scope, outputs, names, log):
-                del log.notes[notes:]
-        return log.result()
+            done = [_round(model, scope, outputs, names, log) for scope in wrapped]
+            if not any(done):
+                return log.result()
+
+
+def _has_pairs(scope: Scope) -> bool:
+    return sum(node.op == "Transpose" for node in scope.graph.nodes) > 1
 
 
 def _round(model: Model, scope: Scope, outputs: set[int], names: Names, log: Log) -> bool:

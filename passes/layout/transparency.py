@@ -14,7 +14,6 @@ from onnx_graphsurgeon import Node, Tensor, Variable
 
 from passes.editing import Names
 from passes.layout.permutation import Permutation, inverse
-from rewriter.errors import UnsupportedError
 from rewriter.model import constant_value, in_default_domain, is_resize
 
 if TYPE_CHECKING:
@@ -22,12 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = ["data_inputs", "extra_nodes", "is_transparent", "obstacle", "transpose_node"]
 
-_UNARY = frozenset(
+
+def _ops(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+_UNARY = _ops(
     """Abs Cast Ceil Clip Erf Exp Floor HardSigmoid HardSwish Identity LeakyRelu Neg Not Reciprocal Relu Round Sigmoid
-    Sign Sqrt Tanh ThresholdedRelu""".split()
+    Sign Sqrt Tanh ThresholdedRelu"""
 )
-_BROADCASTING = frozenset(
-    """Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mul Or PRelu Sub Sum Where Xor""".split()
+_BROADCASTING = _ops(
+    """Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Min Mul Or PRelu Sub Sum Where Xor"""
 )
 _OLDEST_BROADCASTING = 7
 _FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))

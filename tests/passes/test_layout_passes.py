@@ -146,7 +146,8 @@ def test_axes_and_roi_follow() -> None:
         ({"axes": [2, -1]}, [0.1, 0.2, 0.7, 0.9], [6, 7]),
         ({}, [0, 0, 0.1, 0.2, 1, 1, 0.7, 0.9], [2, 3, 6, 7]),
     ):
-        nodes = [t("x", "a", TO_NCHW), up("a", "b", ["roi", "", "z"], **words, **attributes), t("b", "y", TO_NHWC)]  # fmt: skip
+        resize = up("a", "b", ["roi", "", "z"], **words, **attributes)
+        nodes = [t("x", "a", TO_NCHW), resize, t("b", "y", TO_NHWC)]
         proto = model_of(nodes, tensor("roi", roi), tensor("z", sizes, np.int64))
         written = after(proto, ["sink-transposes"], {"x": X})
         assert _ops(written) == ["Resize"]
