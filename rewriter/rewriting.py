@@ -48,7 +48,9 @@ class Rewrite:
         return [
             entry
             for entry in self.resizes
-            if entry["intent_from"] == "default" and entry["effect"] == "correction"
+            if entry["intent_from"] == "default"
+            and entry["effect"] == "correction"
+            and len(set(entry["coordinate_transformation_mode"].values())) > 1
         ]
 
     @property

@@ -61,7 +61,7 @@ class _Cancelling:
     def run(self) -> None:
         # A node is seen after the one that it reads from, so a row of them collapses from its start.
         for node, _, _ in self.found:
-            if node.outputs and not self._undoes_nothing(node):
+            if id(node) in self.orders and not self._undoes_nothing(node):
                 self._meet(node)
         self.edits.apply()
 
