@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from passes.base import Change, Note, Pass, PassContext, PassManager
+from passes.base import Change, Note, Pass, PassContext, PassManager, naming
 from passes.registry import select
 from rewriter.checking import Verdict, examine
 from rewriter.errors import InputError, PassError
@@ -169,8 +169,9 @@ def rewrite(
     """
     intents = Intents.parse(intent, rules)
     chosen = select(passes, skip)
-    before = [(resize, _words(resize), intents.resolve(resize)) for resize in model.resizes()]
-    intents.require_all_used()
+    with naming(model):
+        before = [(resize, _words(resize), intents.resolve(resize)) for resize in model.resizes()]
+        intents.require_all_used()
     try:
         result = PassManager(chosen, PassContext(intents)).run(model)
     except PassError as error:

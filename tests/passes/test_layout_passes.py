@@ -119,6 +119,12 @@ def test_outputs_keep_their_names() -> None:
     ]
 
 
+def test_a_merged_transpose_that_undoes_another_is_seen_once() -> None:
+    nodes = [t("x", "a", TO_NCHW), t("a", "y", [0, 2, 1, 3]), t("a", "z", TO_NHWC)]
+    written = after(model_of(nodes, outputs=("y", "z")), ["cancel-transposes"], {"x": X})
+    assert _ops(written) == ["Transpose", "Identity"]
+
+
 # -- sink-transposes ------------------------------------------------------------------------------------------
 
 
