@@ -10,6 +10,7 @@ from onnx_graphsurgeon import Constant, Node, Tensor
 
 from passes.base import Effect, Log, Pass, PassContext, PassResult
 from passes.editing import Names, set_inputs
+from passes.resize.parameters import resolved_resizes
 from passes.resize.proof import by_definition, same
 from passes.resize.size_graphs import Length, SizeGraphs, Times, is_whole
 from passes.shapes.evaluation import ShapeValues
@@ -49,7 +50,7 @@ class ExplicitSizes(Pass):
         graphs: SizeGraphs | None = None
         values: ShapeValues | None = None
         idle: list[Node] = []
-        for resize in model.resizes():
+        for resize in resolved_resizes(model, log):
             if resize.is_legacy or resize.is_parametric or not resize.given_by("scales"):
                 continue
             computed = resize.input("scales")
