@@ -61,14 +61,13 @@ def run(
         verify: ``"each"`` compares the numbers before and after every pass that must not change them.
 
     Raises:
-        UsageError: an unknown pass or intent.
+        UsageError: an unknown pass or intent; a rule that matches no resize; align_corners forced on a resize that
+            is recorded as half_pixel, without `intent`.
         PassError: a pass broke the model.
     """
     from passes.base import PassContext, PassManager
-    from passes.registry import DEFAULT, get
+    from passes.registry import DEFAULT
     from rewriter.intent import Intents
 
-    chosen = [
-        get(entry) if isinstance(entry, str) else entry for entry in (DEFAULT if names is None else names)
-    ]
+    chosen = DEFAULT if names is None else names
     return PassManager(chosen, PassContext(Intents.parse(intent, rules)), verify).run(model)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from passes.recorded import Recorded
 from rewriter.errors import PassError, RewriterError
 
 if TYPE_CHECKING:
     from rewriter.intent import Intents
     from rewriter.model import Model
 
-__all__ = ["Change", "Effect", "Log", "Note", "Pass", "PassContext", "PassManager", "PassResult"]
+__all__ = ["Change", "Effect", "Log", "Note", "Pass", "PassContext", "PassManager", "PassResult", "naming"]
 
 Effect = Literal["respelling", "correction", "cleanup"]
 """`respelling` keeps what the node computes, proved; `correction` changes it to meet an intent; `cleanup` removes
@@ -161,13 +163,14 @@ class PassManager:
     """Runs passes in order and stops at the first that breaks the model.
 
     Attributes:
-        passes: what to run.
+        passes: what to run: passes, or names of registered ones.
         context: handed to each pass.
         verify: ``"off"``, or ``"each"``: after each pass that only respelled or cleaned up, run the model before
-            and after on seeded inputs in onnxruntime and stop at the pass that changed the numbers.
+            and after on seeded inputs in onnxruntime and stop at the pass that changed the numbers, or that
+            changed the model without recording it.
     """
 
-    passes: Sequence[Pass]
+    passes: Sequence[Pass | str]
     context: PassContext = field(default_factory=PassContext.default)
     verify: Literal["off", "each"] = "off"
 
@@ -176,22 +179,30 @@ class PassManager:
 
         Raises:
             PassError: a pass failed, left an unsound graph, or (with `verify`) changed the numbers.
+            UsageError: an unknown pass; a rule that matches no resize; align_corners forced on a resize that is
+                recorded as half_pixel, by a rule or by a pass, without an ``--intent``.
             RewriterError: a pass refused, and says why.
         """
-        for resize in model.resizes():
-            self.context.intents.resolve(resize)
+        from passes.registry import get
+
+        chosen = [get(entry) if isinstance(entry, str) else entry for entry in self.passes]
+        with naming(model):
+            recorded = Recorded.of(model, self.context.intents)
+            self.context.intents.require_all_used()
         result = PassResult()
-        for pass_ in self.passes:
-            result += self._run_one(pass_, model)
+        for pass_ in chosen:
+            done = self._run_one(pass_, model)
+            with naming(model):
+                recorded.require_kept(pass_.name, done)
+            result += done
         return result
 
     def _run_one(self, pass_: Pass, model: Model) -> PassResult:
         before = model.to_bytes() if self.verify == "each" else b""
         try:
-            result = pass_.run(model, self.context)
-        except RewriterError as error:
-            if error.file is None and model.path is not None:
-                error.file = str(model.path)
+            with naming(model):
+                result = pass_.run(model, self.context)
+        except RewriterError:
             raise
         except Exception as error:
             raise PassError(
@@ -199,10 +210,16 @@ class PassManager:
                 file=model.path,
                 remedy=f"leave it out with --skip {pass_.name}",
             ) from error
+        if not isinstance(result, PassResult):
+            raise PassError(
+                f"pass {pass_.name} returned a {type(result).__name__}, not a PassResult",
+                file=model.path,
+                remedy="end its run with: return log.result()",
+            )
         if result.changes:
             self._validate(pass_, model)
-        if self.verify == "each" and result.changes and all(c.effect != "correction" for c in result.changes):
-            self._compare(pass_, model, before)
+        if self.verify == "each":
+            self._compare(pass_, model, before, result)
         return result
 
     @staticmethod
@@ -215,9 +232,27 @@ class PassManager:
         raise PassError(f"pass {pass_.name} left the model unsound: {found}", file=model.path)
 
     @staticmethod
-    def _compare(pass_: Pass, model: Model, before: bytes) -> None:
+    def _compare(pass_: Pass, model: Model, before: bytes, result: PassResult) -> None:
         from passes.numeric import difference
 
-        found = difference(before, model.to_bytes(), None if model.path is None else model.path.parent)
+        after = model.to_bytes()
+        if after == before or any(change.effect == "correction" for change in result.changes):
+            return
+        if not result.changes:
+            raise PassError(
+                f"pass {pass_.name} changed the model without recording a change", file=model.path
+            )
+        found = difference(before, after, None if model.path is None else model.path.parent)
         if found is not None:
             raise PassError(f"pass {pass_.name} changed the numbers: {found}", file=model.path)
+
+
+@contextmanager
+def naming(model: Model) -> Iterator[None]:
+    """Errors without a file get the model's."""
+    try:
+        yield
+    except RewriterError as error:
+        if error.file is None and model.path is not None:
+            error.file = str(model.path)
+        raise

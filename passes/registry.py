@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from passes.base import Pass
 from rewriter.errors import UsageError
+from rewriter.intent_rules import nearest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -17,14 +18,24 @@ __all__ = ["DEFAULT", "ENTRY_POINT_GROUP", "get", "names", "select"]
 ENTRY_POINT_GROUP = "rewriter.passes"
 
 _BUILT_IN = {
+    "fold-size-constants": "passes.shapes.fold:FoldSizeConstants",
     "upgrade-resize": "passes.resize.upgrade:UpgradeResize",
     "normalize-resize": "passes.resize.normalize:NormalizeResize",
     "explicit-sizes": "passes.resize.explicit_sizes:ExplicitSizes",
     "explicit-attributes": "passes.resize.explicit_attributes:ExplicitAttributes",
     "drop-identity-resize": "passes.resize.drop_identity:DropIdentityResize",
+    "cancel-transposes": "passes.layout.cancel:CancelTransposes",
+    "sink-transposes": "passes.layout.sink:SinkTransposes",
 }
 
-DEFAULT = tuple(_BUILT_IN)
+DEFAULT = (
+    "fold-size-constants",
+    "upgrade-resize",
+    "normalize-resize",
+    "explicit-sizes",
+    "explicit-attributes",
+    "drop-identity-resize",
+)
 """What `rewrite` runs, in order."""
 
 
@@ -37,7 +48,7 @@ def get(name: str) -> Pass:
     """A pass with its default options.
 
     Raises:
-        UsageError: no such pass, or the plug-in that registers it is not a pass.
+        UsageError: no such pass, or the plug-in that registers it cannot be loaded or is not a pass of that name.
     """
     if name in _BUILT_IN:
         module, _, attribute = _BUILT_IN[name].partition(":")
@@ -45,11 +56,28 @@ def get(name: str) -> Pass:
     else:
         plug_in = _plug_ins().get(name)
         if plug_in is None:
-            raise UsageError(f"unknown pass '{name}'", remedy="list them with: rewriter passes")
+            similar = nearest(name, names())
+            raise UsageError(f"unknown pass '{name}'{similar}", remedy="list them with: rewriter passes")
+        return _plugged_in(plug_in)
+    return cast("Callable[[], Pass]", factory)()
+
+
+def _plugged_in(plug_in: EntryPoint) -> Pass:
+    where = f"pass '{plug_in.name}', which is registered as {plug_in.value},"
+    try:
         factory = plug_in.load()
-    made = cast("Callable[[], object]", factory)() if callable(factory) else factory
+        made = factory() if callable(factory) else factory
+    except Exception as error:  # whatever another package raises when it is imported
+        raise UsageError(
+            f"{where} cannot be loaded: {type(error).__name__}: {error}",
+            remedy="repair or uninstall that package",
+        ) from error
     if not isinstance(made, Pass):
-        raise UsageError(f"what is registered as pass '{name}' is not a pass")
+        raise UsageError(f"{where} is not a pass", remedy="derive it from passes.Pass")
+    if getattr(made, "name", None) != plug_in.name:
+        raise UsageError(
+            f"{where} calls itself '{getattr(made, 'name', None)}'", remedy="use one name in both places"
+        )
     return made
 
 
@@ -62,7 +90,8 @@ def select(wanted: Sequence[str] | None, skip: Sequence[str] = ()) -> list[Pass]
     for name in (*(wanted or ()), *skip):
         # Plug-ins are looked for only where one is named: that costs more than most rewrites.
         if name not in _BUILT_IN and name not in (known := names()):
-            raise UsageError(f"unknown pass '{name}'", remedy=f"use one of {', '.join(known)}")
+            similar = nearest(name, known)
+            raise UsageError(f"unknown pass '{name}'{similar}", remedy=f"use one of {', '.join(known)}")
     return [get(name) for name in (DEFAULT if wanted is None else wanted) if name not in skip]
 
 

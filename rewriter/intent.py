@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rewriter.errors import InputError, UnsupportedError, UsageError
+from rewriter.errors import UnsupportedError, UsageError
+from rewriter.intent_rules import INTENTS, Rule, nearest, parse_set, read_rules
 from rewriter.resampling.tensorflow import onnx_attributes
 
 if TYPE_CHECKING:
@@ -18,11 +16,7 @@ if TYPE_CHECKING:
 
     from rewriter.model import ResizeNode
 
-__all__ = ["INTENTS", "Intent", "Intents", "Rule", "parse_set", "read_rules"]
-
-INTENTS = ("align_corners", "half_pixel", "asymmetric", "preserve")
-_RULE_KEYS = ("node", "scope", "mode", "op", "sizes", "intent")
-_TEXT_KEYS = ("node", "scope", "mode", "op")
+__all__ = ["INTENTS", "Intent", "Intents", "Rule", "parse_set", "read_rules", "refusal"]
 
 
 @dataclass(frozen=True)
@@ -42,57 +36,6 @@ class Intent:
     why: str
 
 
-@dataclass(frozen=True)
-class Rule:
-    """An explicit wish for some nodes. Globs are matched case-sensitively; None matches everything.
-
-    Attributes:
-        intent: a member of `INTENTS`.
-        node: glob for the node's name.
-        scope: glob for the graph's path, e.g. ``main/If_*/then_branch``.
-        mode: ``nearest``, ``linear`` or ``cubic``.
-        op: ``Resize`` or ``Upsample``.
-        sizes: output lengths of the axes that are resized, or of all axes.
-        origin: how the user wrote it, for messages.
-    """
-
-    intent: str
-    node: str | None = None
-    scope: str | None = None
-    mode: str | None = None
-    op: str | None = None
-    sizes: tuple[int, ...] | None = None
-    origin: str = "rule"
-
-    def __post_init__(self) -> None:
-        if self.intent not in INTENTS:
-            raise UsageError(
-                f"{self.origin}: unknown intent '{self.intent}'", remedy=f"use one of {', '.join(INTENTS)}"
-            )
-
-    def matches(self, resize: ResizeNode) -> bool:
-        """Whether the rule speaks of this node."""
-        if self.node is not None and not fnmatchcase(resize.name, self.node):
-            return False
-        if self.scope is not None and not fnmatchcase(resize.graph_path, self.scope):
-            return False
-        if self.mode is not None and self.mode != resize.mode:
-            return False
-        if self.op is not None and self.op != resize.op:
-            return False
-        return self.sizes is None or self._fits(resize)
-
-    def _fits(self, resize: ResizeNode) -> bool:
-        assert self.sizes is not None
-        shape, before = resize.output_shape, resize.input_shape
-        if shape is None:
-            return False
-        if shape == self.sizes:
-            return True
-        resized = shape if before is None else [m for n, m in zip(before, shape, strict=False) if n != m]
-        return tuple(resized) == self.sizes
-
-
 @dataclass
 class Intents:
     """Decides the intent of each node, and remembers which rules matched.
@@ -100,15 +43,24 @@ class Intents:
     An ``--intent`` other than ``preserve`` speaks of linear and cubic nodes: repeating pixels and sampling between
     them are different wishes, so nearest nodes change only by a rule or by their provenance.
 
+    A record of half_pixel is overruled with align_corners only by someone who insists on it: whoever gives an
+    ``--intent``, as a word or as a file. ``--set`` alone is refused, with the reason.
+
     Attributes:
         rules: explicit wishes; the first that matches a node counts.
-        flag: what ``--intent`` says; None for ``auto``.
+        flag: what ``--intent`` says; None for ``auto``, and for a rules file.
+        insists: whether ``--intent`` was given, so that what a model records may be overruled.
     """
 
     rules: tuple[Rule, ...] = ()
     flag: str | None = None
-    _used: set[int] = field(default_factory=set)
+    insists: bool = False
+    _matched: set[int] = field(default_factory=set)
+    _names: set[str] = field(default_factory=set)
     _decided: dict[int, tuple[Node, Intent]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.insists = self.insists or self.flag is not None
 
     @classmethod
     def auto(cls) -> Intents:
@@ -134,100 +86,87 @@ class Intents:
             return cls(own, flag=intent)
         if not intent.endswith(".toml") and not Path(intent).exists():
             raise UsageError(
-                f"unknown intent '{intent}'",
+                f"unknown intent '{intent}'{nearest(intent, ('auto', *INTENTS))}",
                 remedy=f"use auto, {', '.join(INTENTS)}, or a rules file ending in .toml",
             )
-        return cls(own + read_rules(Path(intent)))
+        return cls(own + read_rules(Path(intent)), insists=True)
 
     def resolve(self, resize: ResizeNode) -> Intent:
-        """The intent of one node, decided when it is first asked for: a pass may change what rules look at."""
+        """The intent of one node, decided when it is first asked for: a pass may change what rules look at.
+
+        Raises:
+            UsageError: a rule forces align_corners on a node that is recorded as half_pixel, without ``--intent``.
+        """
         known = self._decided.get(id(resize.node))
         if known is None:
-            known = self._decided[id(resize.node)] = (resize.node, self._decide(resize))
+            known = (resize.node, self._decide(resize))
+            if not resize.is_parametric:
+                # A mode that is a parameter of a function may be resolved by a pass; then it is looked at again.
+                self._decided[id(resize.node)] = known
         return known[1]
 
     def _decide(self, resize: ResizeNode) -> Intent:
-        for index, rule in enumerate(self.rules):
-            if rule.matches(resize):
-                self._used.add(index)
-                return _from_name(rule.intent, "rule", resize, f"rule {rule.origin}")
+        self._names.add(resize.name)
+        matching = [index for index, rule in enumerate(self.rules) if rule.matches(resize)]
+        self._matched.update(matching)
+        recorded = None if resize.provenance is None else _from_provenance(resize)
+        if matching:
+            rule = self.rules[matching[0]]
+            wish = _from_name(rule.intent, "rule", resize, f"rule {rule.origin}")
+            return self._over(recorded, wish, resize)
         if self.flag == "preserve":
             return Intent("preserve", "flag", {}, "--intent preserve")
         interpolates = resize.mode in ("linear", "cubic")
         if self.flag is not None and interpolates:
-            return _unless_special(resize, _from_name(self.flag, "flag", resize, f"--intent {self.flag}"))
-        if resize.provenance is not None:
-            return _from_provenance(resize)
+            wish = _unless_special(resize, _from_name(self.flag, "flag", resize, f"--intent {self.flag}"))
+            return self._over(recorded, wish, resize)
+        if recorded is not None:
+            return recorded
         if not interpolates:
             return Intent("preserve", "default", {}, "nearest is kept as it is by default")
         wish = _from_name("align_corners", "default", resize, "no rule and no provenance: the default")
         return _unless_special(resize, wish)
 
+    def _over(self, recorded: Intent | None, wish: Intent, resize: ResizeNode) -> Intent:
+        """The wish, in the knowledge of what is recorded."""
+        if recorded is None or "preserve" in (recorded.name, wish.name) or recorded.name == wish.name:
+            return wish
+        if wish.name == "align_corners" and recorded.name == "half_pixel" and not self.insists:
+            raise refusal(resize.name, recorded, wish.why)
+        return replace(wish, why=f"{wish.why}; it overrules the recorded {recorded.name}")
+
     def require_all_used(self) -> None:
-        """Raise where a rule was the first to match for no node that was asked about.
+        """Raise where a rule matches no node that was asked about.
 
         Raises:
             UsageError: a typing error in a glob would otherwise go unnoticed.
         """
         for index, rule in enumerate(self.rules):
-            if index not in self._used:
+            if index not in self._matched:
+                looked_for = (
+                    "" if rule.node is None else nearest(rule.node, self._names, "the nearest name is")
+                )
                 raise UsageError(
-                    f"{rule.origin} matches no resize", remedy="list the nodes with: rewriter inspect FILE"
+                    f"{rule.origin} matches no resize{looked_for}",
+                    remedy="list the nodes with: rewriter inspect FILE",
                 )
 
 
-def parse_set(text: str) -> Rule:
-    """A rule from ``NODE-GLOB=MODE``; the glob may hold '=' itself.
+def refusal(node: str, recorded: Intent, why: str) -> UsageError:
+    """Why align_corners is not forced on a node that is recorded as half_pixel.
 
-    Raises:
-        UsageError: no '=', or an unknown mode.
+    Args:
+        node: its name.
+        recorded: the intent that provenance gives.
+        why: who wants align_corners.
     """
-    glob, separator, intent = text.rpartition("=")
-    if not separator or not glob:
-        raise UsageError(
-            f"--set '{text}' is not NODE-GLOB=MODE", remedy="for example --set 'decoder/*=half_pixel'"
-        )
-    return Rule(intent.strip(), node=glob, origin=f"--set '{text}'")
-
-
-def read_rules(path: Path) -> tuple[Rule, ...]:
-    """Rules from a TOML file: ``[[rule]]`` tables with ``intent`` and any of node, scope, mode, op, sizes.
-
-    Raises:
-        InputError: missing, not TOML, or not rules.
-    """
-    tomllib = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError("no such rules file", file=path) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the rules: {error}", file=path) from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not a TOML file: {error}", file=path) from error
-    tables = content.get("rule")
-    if not isinstance(tables, list) or not tables or set(content) != {"rule"}:
-        raise InputError("a rules file holds [[rule]] tables and nothing else", file=path)
-    return tuple(_rule(table, index, path) for index, table in enumerate(tables, start=1))
-
-
-def _rule(table: Any, index: int, path: Path) -> Rule:
-    origin = f"rule {index} of {path}"
-    if not isinstance(table, dict) or "intent" not in table:
-        raise InputError(f"rule {index} has no intent", file=path)
-    unknown = sorted(set(table) - set(_RULE_KEYS))
-    if unknown:
-        raise InputError(
-            f"rule {index} has unknown key '{unknown[0]}'", file=path, remedy=f"use {', '.join(_RULE_KEYS)}"
-        )
-    sizes = table.get("sizes")
-    if sizes is not None and not (isinstance(sizes, list) and all(type(size) is int for size in sizes)):
-        raise InputError(f"rule {index}: sizes must be a list of whole numbers", file=path)
-    for key in (*_TEXT_KEYS, "intent"):
-        if key in table and not isinstance(table[key], str):
-            raise InputError(f"rule {index}: {key} must be a string", file=path)
-    texts = {key: table[key] for key in _TEXT_KEYS if key in table}
-    return Rule(table["intent"], sizes=None if sizes is None else tuple(sizes), origin=origin, **texts)
+    return UsageError(
+        f"{why} forces align_corners on a resize that is recorded as half_pixel ({recorded.why}): its network was "
+        "trained on that grid",
+        node=node,
+        remedy="leave it out to keep half_pixel, or give --intent align_corners (or --intent RULES.toml with the "
+        "rule in it) where the record is wrong",
+    )
 
 
 def _from_name(name: str, source: str, resize: ResizeNode, why: str) -> Intent:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from passes.base import Change, Note, Pass, PassContext, PassManager
+from passes.base import Change, Note, Pass, PassContext, PassManager, naming
 from passes.registry import select
 from rewriter.checking import Verdict, examine
 from rewriter.errors import InputError, PassError
@@ -48,7 +48,9 @@ class Rewrite:
         return [
             entry
             for entry in self.resizes
-            if entry["intent_from"] == "default" and entry["effect"] == "correction"
+            if entry["intent_from"] == "default"
+            and entry["effect"] == "correction"
+            and len(set(entry["coordinate_transformation_mode"].values())) > 1
         ]
 
     @property
@@ -161,8 +163,9 @@ def rewrite(
     """
     intents = Intents.parse(intent, rules)
     chosen = select(passes, skip)
-    before = [(resize, _words(resize), intents.resolve(resize)) for resize in model.resizes()]
-    intents.require_all_used()
+    with naming(model):
+        before = [(resize, _words(resize), intents.resolve(resize)) for resize in model.resizes()]
+        intents.require_all_used()
     try:
         result = PassManager(chosen, PassContext(intents)).run(model)
     except PassError as error:

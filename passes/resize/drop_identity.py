@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from onnx_graphsurgeon import Constant, Graph, Node, Tensor, Variable
+from onnx_graphsurgeon import Graph, Node
 
 from passes.base import Log, Pass, PassContext, PassResult
+from passes.bypass import can_take_name, replace_uses
 from passes.resize.proof import by_definition, spelled_out
 from rewriter.errors import UnsupportedError
-from rewriter.model.nodelist import entries, remove
+from rewriter.model.nodelist import remove
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode
@@ -89,12 +90,12 @@ def _drop(resize: ResizeNode, outputs: set[int], certificate: dict[str, Any], lo
     data, result = node.inputs[0], node.outputs[0]
     new = "removed"
     if id(result) not in outputs:
-        _replace_uses(result, data)
+        replace_uses(result, data)
         node.inputs.clear()
         node.outputs.clear()
-    elif _can_take_name(data, graph, outputs):
+    elif can_take_name(data, graph, outputs):
         producer = data.inputs[0]
-        _replace_uses(data, result)
+        replace_uses(data, result)
         node.inputs.clear()
         node.outputs.clear()
         producer.outputs[[id(tensor) for tensor in producer.outputs].index(id(data))] = result
@@ -113,24 +114,3 @@ def _drop(resize: ResizeNode, outputs: set[int], certificate: dict[str, Any], lo
         certificate=certificate,
     )
     return new == "removed"
-
-
-def _can_take_name(data: Tensor, graph: Graph, outputs: set[int]) -> bool:
-    """Whether the tensor is made by a node of this graph and bears no name that others rely on."""
-    if not isinstance(data, Variable) or isinstance(data, Constant) or id(data) in outputs:
-        return False
-    return len(data.inputs) == 1 and any(entry is data.inputs[0] for entry in entries(graph))
-
-
-def _replace_uses(old: Tensor, new: Tensor) -> None:
-    """Let every reader of `old` (in this scope or inside it) read `new`."""
-    for reader in list({id(node): node for node in old.outputs}.values()):
-        for position, tensor in enumerate(reader.inputs):
-            if tensor is old:
-                _set_input(reader, position, new)
-
-
-def _set_input(reader: Any, position: int, tensor: Tensor) -> None:
-    inputs = list(reader.inputs)
-    inputs[position] = tensor
-    reader.inputs = inputs

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from passes.base import Log, Pass, PassContext, PassResult
+from passes.resize.parameters import resolved_resizes
 from passes.resize.proof import by_definition
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _SINCE_18: dict[str, Any] = {"antialias": 0, "keep_aspect_ratio_policy": "stretc
 class ExplicitAttributes(Pass):
     """Write out the default of each absent attribute, non-negative axes, and no `tf_half_pixel_for_nn`.
 
+    Parameters of a function that all its calls give one value are written out too.
     `tf_half_pixel_for_nn` left the standard with opset 13; with `floor` it takes pixel floor((i + ½) n/m), which is
     what `half_pixel` with `round_prefer_ceil` takes, for all lengths.
     """
@@ -37,7 +39,7 @@ class ExplicitAttributes(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        for resize in model.resizes():
+        for resize in resolved_resizes(model, log):
             if resize.is_legacy:
                 continue
             _modernise(resize, log)
@@ -47,21 +49,35 @@ class ExplicitAttributes(Pass):
 
 
 def _modernise(resize: ResizeNode, log: Log) -> None:
-    if resize.coordinate_transformation_mode != "tf_half_pixel_for_nn" or resize.is_parametric:
+    attributes = resize.node.attrs
+    if attributes.get("mode") == "bilinear":
+        _write(
+            resize, "mode", "linear", "bilinear was a name for linear", "the linear kernel on two axes", log
+        )
+    if attributes.get("coordinate_transformation_mode") != "tf_half_pixel_for_nn":
         return
-    if resize.mode != "nearest" or resize.nearest_mode != "floor":
-        words = f"{resize.mode} {resize.nearest_mode}" if resize.mode == "nearest" else resize.mode
-        log.note(resize.graph_path, resize.name, f"tf_half_pixel_for_nn with {words} has no other spelling")
+    words = (attributes.get("mode", "nearest"), attributes.get("nearest_mode", "round_prefer_floor"))
+    if any(not isinstance(word, str) for word in words):
+        parameters = (
+            "tf_half_pixel_for_nn stays: its mode or rounding is a parameter of the function around it"
+        )
+        log.note(resize.graph_path, resize.name, parameters)
+        return
+    if words != ("nearest", "floor"):
+        said = " ".join(words) if words[0] == "nearest" else words[0]
+        log.note(resize.graph_path, resize.name, f"tf_half_pixel_for_nn with {said} has no other spelling")
         return
     why = "tf_half_pixel_for_nn is no longer part of the standard; this is the same grid"
-    proof = by_definition("floor((i + 1/2) n/m) = ceil((i + 1/2) n/m - 1/2 - 1/2) for all whole i, n, m")
-    for name, value in (
-        ("coordinate_transformation_mode", "half_pixel"),
-        ("nearest_mode", "round_prefer_ceil"),
-    ):
-        old = resize.node.attrs.get(name)
-        log.change(resize.graph_path, resize.name, name, old, value, why, "respelling", certificate=proof)
-        resize.node.attrs[name] = value
+    proof = "floor((i + 1/2) n/m) = ceil((i + 1/2) n/m - 1/2 - 1/2) for all whole i, n, m"
+    _write(resize, "coordinate_transformation_mode", "half_pixel", why, proof, log)
+    _write(resize, "nearest_mode", "round_prefer_ceil", why, proof, log)
+
+
+def _write(resize: ResizeNode, name: str, value: Any, why: str, reason: str, log: Log) -> None:
+    """Set an attribute to another word for the same."""
+    old, proof = resize.node.attrs.get(name), by_definition(reason)
+    log.change(resize.graph_path, resize.name, name, old, value, why, "respelling", certificate=proof)
+    resize.node.attrs[name] = value
 
 
 def _axes(resize: ResizeNode, log: Log) -> None:
@@ -77,23 +93,11 @@ def _axes(resize: ResizeNode, log: Log) -> None:
         return
     new = [axis % rank for axis in axes]
     why = "onnxruntime ignores keep_aspect_ratio_policy on negative axes, and onnx.reference rejects them"
-    proof = by_definition(f"axis -k of rank {rank} is axis {rank}-k")
-    log.change(resize.graph_path, resize.name, "axes", axes, new, why, "respelling", certificate=proof)
-    resize.node.attrs["axes"] = new
+    _write(resize, "axes", new, why, f"axis -k of rank {rank} is axis {rank}-k", log)
 
 
 def _defaults(resize: ResizeNode, log: Log) -> None:
-    proof = by_definition(f"the default of Resize in opset {resize.opset}")
+    reason = f"the default of Resize in opset {resize.opset}"
     for name, value in (_SINCE_11 | (_SINCE_18 if resize.opset >= 18 else {})).items():
         if name not in resize.node.attrs:
-            log.change(
-                resize.graph_path,
-                resize.name,
-                name,
-                None,
-                value,
-                "the default, written out",
-                "respelling",
-                certificate=proof,
-            )
-            resize.node.attrs[name] = value
+            _write(resize, name, value, "the default, written out", reason, log)

@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from onnx_graphsurgeon import Node, Tensor, Variable
+from onnx_graphsurgeon import Constant, Node, Tensor
 
 from passes.base import Effect, Log, Pass, PassContext, PassResult
 from passes.editing import Names, set_inputs
-from passes.resize.proof import same
+from passes.resize.parameters import resolved_resizes
+from passes.resize.proof import by_definition, same
+from passes.resize.size_graphs import Length, SizeGraphs, Times, is_whole
+from passes.shapes.evaluation import ShapeValues
+from passes.shapes.fold import remove_idle
 from rewriter.errors import UnsupportedError
-from rewriter.model.nodelist import position
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode
@@ -21,16 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["ExplicitSizes"]
 
 _AXES_SINCE, _OPTIONAL_SCALES_SINCE = 18, 13
+_UNKNOWN = "the length of an axis is not known"
 
 
 @dataclass(frozen=True)
 class ExplicitSizes(Pass):
-    """Replace constant `scales` by `sizes` where the lengths are known and nothing else changes.
+    """Replace constant `scales` by `sizes` where nothing else changes.
 
-    The length is the one that the file declares for the output, else the one that onnxruntime computes. Axes of
-    unknown length that are only copied (a batch axis) are left out through `axes` from opset 18 on, and taken from
-    the input's shape before. A scale that is not output length / input length takes part in the sampling itself, so
-    such a node keeps its scales, unless its grid does not depend on them (align_corners).
+    A known length is the one that the file declares for the output, else the one that onnxruntime computes. Where
+    the input's length is open, its product with the scale is computed in the graph. Axes that are only copied are
+    left out through `axes` from opset 18 on.
+
+    Given `sizes`, runtimes sample with output length / input length; given `scales`, with the scale itself. The two
+    are the same where the scale is that quotient, which at an open length is only certain for whole scales, and in
+    `align_corners`, which samples by the lengths alone (without antialias, whose kernel is as wide as the scale
+    says; and for scales above 1, because onnxruntime refuses a size of 0). Every other node keeps its scales, and a
+    note says why.
     """
 
     name: ClassVar[str] = "explicit-sizes"
@@ -38,28 +47,50 @@ class ExplicitSizes(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        names: Names | None = None
-        for resize in model.resizes():
+        graphs: SizeGraphs | None = None
+        values: ShapeValues | None = None
+        idle: list[Node] = []
+        for resize in resolved_resizes(model, log):
             if resize.is_legacy or resize.is_parametric or not resize.given_by("scales"):
                 continue
+            computed = resize.input("scales")
+            if resize.scales is None and computed is not None:
+                values = values or ShapeValues(model)
+                known = values.of(computed, resize.scope)
+                if known is not None and known.array is not None:
+                    resize = _with_scales(model, resize, Constant(computed.name, known.array))
             try:
-                plan = _plan(resize)
+                plan: _Plan | str = _plan(resize)
             except UnsupportedError as error:
-                log.note(resize.graph_path, resize.name, str(error))
-                continue
+                plan = str(error)
             if isinstance(plan, str):
                 log.note(resize.graph_path, resize.name, f"keeps its scales: {plan}")
+                if computed is not None and resize.input("scales") is not computed:
+                    _with_scales(model, resize, computed)
                 continue
-            names = names or Names(model)
-            _apply(resize, plan, names, log)
+            if computed is not None and resize.input("scales") is not computed:
+                idle.append(computed.inputs[0])
+            graphs = graphs or SizeGraphs(Names(model))
+            _apply(resize, plan, graphs, log)
+        if graphs is not None:
+            graphs.edits.apply()
+        remove_idle(model, idle, log)
         return log.result()
+
+
+def _with_scales(model: Model, resize: ResizeNode, scales: Tensor) -> ResizeNode:
+    """Let the node read other scales, and look at it again."""
+    inputs = list(resize.node.inputs)
+    inputs[2] = scales
+    resize.node.inputs = inputs
+    return model.resize(resize.node, resize.scope)
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Output length by axis (None: the input's, whatever it is), and the proof."""
+    """Output length by axis, the scales that gave it, and the proof; no certificate where a length is repaired."""
 
-    lengths: dict[int, int | None]
+    lengths: dict[int, Length]
     scales: list[float]
     certificate: dict[str, Any] | None
     why: str
@@ -70,18 +101,16 @@ def _plan(resize: ResizeNode) -> _Plan | str:
     spelling = resize.spelling()
     if resize.scales is None or spelling is None:
         return "they are computed in the graph"
-    if resize.input_shape is None:
-        return "the rank of its input is not known"
-    lengths: dict[int, int | None] = {}
+    lengths: dict[int, Length] = {}
     repaired = []
-    for place, axis in enumerate(spelling.named_axes(len(resize.input_shape))):
-        before, scale = resize.input_shape[axis], resize.scales[place]
-        if not isinstance(before, int):
-            if scale != 1:
-                return "the length of an axis is not known, and scales serve every length"
-            lengths[axis] = None
+    for axis, scale in zip(_axes(resize, spelling), resize.scales, strict=True):
+        before = _input_length(resize, axis)
+        if before is None:
+            if scale < 1 and resize.coordinate_transformation_mode == "align_corners":
+                return f"{_UNKNOWN}, and {scale:g} may shrink it to nothing, which onnxruntime only takes from scales"
+            lengths[axis] = Times(float(np.float32(scale)))
             continue
-        computed = int(np.float32(before) * np.float32(scale))
+        computed = Times(scale).of(before)
         after = _declared(resize, axis)
         after = computed if after is None else after
         if abs(after - before * scale) >= 1:
@@ -91,11 +120,31 @@ def _plan(resize: ResizeNode) -> _Plan | str:
         if after != computed:
             repaired.append(f"{before} × {scale!r} is {computed} in float32, the file declares {after}")
         lengths[axis] = after
+    if all(scale == 1 for scale in resize.scales) and any(isinstance(m, Times) for m in lengths.values()):
+        return "all are 1, so it copies its input (drop-identity-resize removes it)"
     proof = _proof(resize, spelling, lengths)
     if isinstance(proof, str):
         return proof
     why = "; ".join(repaired) or "a length times a float32 scale is not always the length that was meant"
     return _Plan(lengths, resize.scales, None if repaired else proof, why)
+
+
+def _axes(resize: ResizeNode, spelling: OnnxResize) -> tuple[int, ...]:
+    """The axes that the scales speak of; negative ones stay so where the rank is not known."""
+    assert resize.scales is not None
+    if resize.input_shape is not None:
+        return spelling.named_axes(len(resize.input_shape))
+    axes = spelling.axes
+    if axes is None:
+        return tuple(range(len(resize.scales)))
+    if len(axes) != len(resize.scales):
+        raise UnsupportedError(f"it has {len(resize.scales)} scales for {len(axes)} axes")
+    return axes
+
+
+def _input_length(resize: ResizeNode, axis: int) -> int | None:
+    length = None if resize.input_shape is None else resize.input_shape[axis]
+    return length if isinstance(length, int) else None
 
 
 def _declared(resize: ResizeNode, axis: int) -> int | None:
@@ -104,94 +153,80 @@ def _declared(resize: ResizeNode, axis: int) -> int | None:
     return length if isinstance(length, int) else None
 
 
-def _proof(resize: ResizeNode, spelling: OnnxResize, lengths: dict[int, int | None]) -> dict[str, Any] | str:
+def _proof(resize: ResizeNode, spelling: OnnxResize, lengths: dict[int, Length]) -> dict[str, Any] | str:
     """Certificate that the sizes sample as the scales did, or why they do not."""
-    assert resize.scales is not None and resize.input_shape is not None
-    if all(
-        after is None or np.float32(after) / np.float32(resize.input_shape[axis]) == np.float32(scale)
-        for (axis, after), scale in zip(lengths.items(), resize.scales, strict=True)
+    assert resize.scales is not None
+    places = list(zip(lengths.items(), resize.scales, strict=True))
+    if spelling.coordinate_transformation_mode == "tf_crop_and_resize" and any(
+        scale != 1 and after == _input_length(resize, axis) for (axis, after), scale in places
     ):
-        return {
-            "equal": True,
-            "arithmetic": "float32",
-            "reason": "each scale is the float32 quotient of the lengths, which runtimes compute from sizes",
-        }
-    ratios = ", ".join(f"{scale:g}" for scale in resize.scales)
-    kept = f"{ratios} take part in the sampling and are not output length / input length"
-    if resize.mode == "nearest" and resize.coordinate_transformation_mode != "align_corners":
+        return "onnxruntime copies an axis whose size stays, and crops it where its scale is not 1"
+    inexact = [
+        (axis, scale) for (axis, after), scale in places if not _is_quotient(resize, axis, after, scale)
+    ]
+    if not inexact:
+        return _quotients_certificate(lengths)
+    if spelling.coordinate_transformation_mode == "align_corners" and not spelling.antialias:
+        return by_definition("align_corners samples by i (n - 1) / (m - 1): the lengths, and no scale, enter")
+    scales = ", ".join(f"{scale:g}" for _, scale in inexact)
+    if any(isinstance(lengths[axis], Times) for axis, _ in inexact):
+        return f"{_UNKNOWN}, and at some lengths {scales} is not output length / input length"
+    kept = f"{scales} take part in the sampling and are not output length / input length"
+    if resize.mode == "nearest" or any(isinstance(after, Times) for after in lengths.values()):
         # Equal in exact arithmetic is not enough: float32 decides ties of i / scale in another way than i * n / m.
         return kept
-    shape = [1 if isinstance(n, str) or n is None else n for n in resize.input_shape]
-    after = [lengths.get(axis) or n for axis, n in enumerate(shape)]
+    assert resize.input_shape is not None
+    shape = [n if isinstance(n, int) else 1 for n in resize.input_shape]
+    after = [m if isinstance(m := lengths.get(axis), int) else n for axis, n in enumerate(shape)]
     axes = spelling.named_axes(len(shape))
     sized = replace(spelling, scales=None, sizes=tuple(after[axis] for axis in axes))
     return same(spelling.semantics(shape, after), sized.semantics(shape, after)) or kept
 
 
-def _apply(resize: ResizeNode, plan: _Plan, names: Names, log: Log) -> None:
+def _is_quotient(resize: ResizeNode, axis: int, after: Length, scale: float) -> bool:
+    """Whether output length / input length, in float32 as runtimes divide, is the scale."""
+    if isinstance(after, Times):
+        return is_whole(scale)
+    return bool(np.float32(after) / np.float32(_input_length(resize, axis)) == np.float32(scale))
+
+
+def _quotients_certificate(lengths: dict[int, Length]) -> dict[str, Any]:
+    if any(isinstance(after, Times) for after in lengths.values()):
+        return by_definition("a whole scale is output length / input length at every length")
+    return {
+        "equal": True,
+        "arithmetic": "float32",
+        "reason": "each scale is the float32 quotient of the lengths, which runtimes compute from sizes",
+    }
+
+
+def _apply(resize: ResizeNode, plan: _Plan, graphs: SizeGraphs, log: Log) -> None:
     node, base = resize.node, resize.node.outputs[0].name
     proof: dict[str, Any] = {"certificate": plan.certificate} if plan.certificate else {"max_shift_px": 0.0}
     effect: Effect = "respelling" if plan.certificate else "correction"
-    old_axes, lengths = node.attrs.get("axes"), plan.lengths
+
+    def record(name: str, old: Any, new: Any) -> None:
+        log.change(resize.graph_path, resize.name, name, old, new, plan.why, effect, **proof)
+
     roi = resize.input("roi") if resize.coordinate_transformation_mode == "tf_crop_and_resize" else None
-    if None in lengths.values() and resize.opset >= _AXES_SINCE and roi is None:
-        lengths = _resized_only(resize, plan)
+    lengths = plan.lengths
+    if resize.opset >= _AXES_SINCE and roi is None and any(isinstance(m, Times) for m in lengths.values()):
+        lengths = _resized_only(plan)
+        record("axes", node.attrs.get("axes"), list(lengths))
         node.attrs["axes"] = list(lengths)
-        log.change(resize.graph_path, resize.name, "axes", old_axes, list(lengths), plan.why, effect, **proof)
-    if None in lengths.values():
-        sizes = _sizes_in_graph(resize, lengths, names)
-    else:
-        sizes = names.constant(f"{base}_sizes", list(lengths.values()), np.int64)
+    sizes = graphs.sizes(resize, lengths, [_input_length(resize, axis) for axis in lengths])
     scales = None
     if resize.opset < _OPTIONAL_SCALES_SINCE:
         # roi and scales are not optional yet; empty tensors mean that they are not used.
-        scales = names.constant(f"{base}_unused", [], np.float32)
+        scales = graphs.names.constant(f"{base}_unused", [], np.float32)
         roi = resize.input("roi") or scales
     set_inputs(node, [node.inputs[0], roi, scales, sizes])
-    new = list(lengths.values())
-    log.change(resize.graph_path, resize.name, "sizes", None, new, plan.why, effect, **proof)
-    log.change(resize.graph_path, resize.name, "scales", plan.scales, None, plan.why, effect, **proof)
+    record("sizes", None, [length if isinstance(length, int) else str(length) for length in lengths.values()])
+    record("scales", plan.scales, None)
 
 
-def _resized_only(resize: ResizeNode, plan: _Plan) -> dict[int, int | None]:
-    """The axes whose length is known, without those that are merely copied if any other is left."""
-    known = {axis: length for axis, length in plan.lengths.items() if length is not None}
+def _resized_only(plan: _Plan) -> dict[int, Length]:
+    """The axes that are not merely copied; where all that are known are, those."""
     scales = dict(zip(plan.lengths, plan.scales, strict=True))
-    return {axis: length for axis, length in known.items() if scales[axis] != 1} or dict(known)
-
-
-def _sizes_in_graph(resize: ResizeNode, lengths: dict[int, int | None], names: Names) -> Tensor:
-    """A sizes tensor whose unknown lengths are read from the input's shape."""
-    node, graph = resize.node, resize.scope.graph
-    base = node.outputs[0].name
-    shape = Variable(names.fresh(f"{base}_input_shape"), dtype=np.int64)
-    added = [Node("Shape", names.fresh(f"{resize.name}_Shape"), inputs=[node.inputs[0]], outputs=[shape])]
-    parts: list[Tensor] = []
-    for axes in _runs(lengths):
-        if lengths[axes[0]] is not None:
-            parts.append(names.constant(f"{base}_lengths", [lengths[axis] for axis in axes], np.int64))
-            continue
-        part = Variable(names.fresh(f"{base}_copied_lengths"), dtype=np.int64)
-        start = names.constant(f"{base}_start", [axes[0]], np.int64)
-        stop = names.constant(f"{base}_stop", [axes[-1] + 1], np.int64)
-        added.append(
-            Node("Slice", names.fresh(f"{resize.name}_Slice"), inputs=[shape, start, stop], outputs=[part])
-        )
-        parts.append(part)
-    sizes = Variable(names.fresh(f"{base}_sizes"), dtype=np.int64)
-    added.append(Node("Concat", names.fresh(f"{resize.name}_Concat"), {"axis": 0}, parts, [sizes]))
-    place = position(graph, node)
-    graph.nodes[place:place] = added
-    return sizes
-
-
-def _runs(lengths: dict[int, int | None]) -> list[list[int]]:
-    """Axes in order, grouped into neighbours whose length is known, or is not."""
-    runs: list[list[int]] = []
-    for axis, length in lengths.items():
-        follows = runs and runs[-1][-1] + 1 == axis and (lengths[runs[-1][-1]] is None) == (length is None)
-        if follows:
-            runs[-1].append(axis)
-        else:
-            runs.append([axis])
-    return runs
+    resized = {axis: length for axis, length in plan.lengths.items() if scales[axis] != 1}
+    return resized or {axis: length for axis, length in plan.lengths.items() if isinstance(length, int)}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from passes.base import Effect, Log, Pass, PassContext, PassResult
+from passes.resize.parameters import resolved_resizes
 from passes.resize.proof import Proof, prove
 from rewriter.errors import UnsupportedError
 
@@ -38,7 +39,7 @@ class NormalizeResize(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        for resize in model.resizes():
+        for resize in resolved_resizes(model, log):
             _normalize(resize, context.intents.resolve(resize), log)
         return log.result()
 

@@ -11,6 +11,7 @@ from onnx_graphsurgeon import Constant, Node, Tensor, Variable
 from passes.base import Log, Pass, PassContext, PassResult
 from passes.editing import Names, drop_attributes, set_inputs
 from passes.opset.raising import blocker, raise_opset
+from passes.resize.parameters import resolved_resizes
 from passes.resize.proof import by_definition
 from rewriter.errors import UnsupportedError
 from rewriter.model.nodelist import position
@@ -38,7 +39,7 @@ class UpgradeResize(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        resizes = model.resizes()
+        resizes = resolved_resizes(model, log)
         legacy = [resize for resize in resizes if resize.is_legacy]
         outdated = [resize for resize in resizes if resize.opset < _MODERN]
         if not legacy and not outdated:

@@ -2,7 +2,7 @@
 
 from rewriter.model.constants import constant_value
 from rewriter.model.model import PROVENANCE_KEY, PROVENANCE_TABLE_KEY, Model
-from rewriter.model.nodelist import entries, nodes_of, op_types, position, remove
+from rewriter.model.nodelist import entries, nodes_of, op_types, position, rearrange, remove
 from rewriter.model.resizes import RESIZE_OPS, ResizeNode, is_resize
 from rewriter.model.scopes import Scope, display_name, in_default_domain
 
@@ -21,5 +21,6 @@ __all__ = [
     "nodes_of",
     "op_types",
     "position",
+    "rearrange",
     "remove",
 ]

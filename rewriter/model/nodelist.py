@@ -9,7 +9,17 @@ from onnx_graphsurgeon import Graph, Node
 
 from rewriter.model.index import GraphIndex
 
-__all__ = ["Entry", "NodeList", "entries", "nodes_of", "nodes_with_graphs", "op_types", "position", "remove"]
+__all__ = [
+    "Entry",
+    "NodeList",
+    "entries",
+    "nodes_of",
+    "nodes_with_graphs",
+    "op_types",
+    "position",
+    "rearrange",
+    "remove",
+]
 
 Entry: TypeAlias = "int | Node"
 """A node as an object, or the index of one that nobody has looked at yet."""
@@ -63,6 +73,15 @@ class NodeList(MutableSequence[Node]):
     def candidates(self, indices: Iterable[int]) -> Iterable[int]:
         """Places to look at for nodes with these indices in the file, or that somebody looked at, in order."""
         return sorted({*indices, *self._looked_at}) if self._in_file_order else range(len(self.entries()))
+
+    def rearrange(self, new: Iterable[Entry]) -> None:
+        """Make these the entries: nodes, and numbers that were among the entries before."""
+        old, self._entries = self.entries(), list(new)
+        self._in_file_order = False
+        stay = {id(entry) for entry in self._entries}
+        for entry in old:
+            if not isinstance(entry, int) and id(entry) not in stay:
+                self._leave(entry)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -156,6 +175,14 @@ class NodeList(MutableSequence[Node]):
 def entries(graph: Graph) -> list[Entry]:
     """The nodes of a graph, with numbers for those that nobody has looked at."""
     return graph.nodes.entries() if isinstance(graph.nodes, NodeList) else list(graph.nodes)
+
+
+def rearrange(graph: Graph, new: Iterable[Entry]) -> None:
+    """Give a graph these nodes, in the form that `entries` gives them."""
+    if isinstance(graph.nodes, NodeList):
+        graph.nodes.rearrange(new)
+    else:
+        graph.nodes[:] = list(new)
 
 
 def op_types(graph: Graph) -> set[str]:

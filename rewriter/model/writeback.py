@@ -226,7 +226,8 @@ class _Writer:
         for field, tensors in (("input", node.inputs), ("output", node.outputs)):
             names = [tensor.name for tensor in tensors]
             if names != list(getattr(proto, field)):
-                edits[NODE[field]] = [name.encode() for name in names]
+                # Names that are not UTF-8 come as bytes.
+                edits[NODE[field]] = [name if isinstance(name, bytes) else name.encode() for name in names]
         for field, text in (("op_type", node.op), ("name", node.name), ("domain", node.domain)):
             if (text or "") != getattr(proto, field):
                 edits[NODE[field]] = [text.encode()] if text else []

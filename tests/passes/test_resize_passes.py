@@ -183,7 +183,6 @@ def test_unknown_sizes_give_a_correction_of_unknown_size() -> None:
     assert words(done.model)["coordinate_transformation_mode"] == "align_corners"
     assert done.resizes[0]["max_shift_px"] is None
     assert "depends on the input's size" in (done.default_warning or "")
-    assert any("scales serve every length" in note.message for note in done.notes)
 
 
 def test_a_crop_and_an_antialiased_resize_are_left_alone() -> None:
@@ -435,11 +434,12 @@ def test_resizes_in_branches_and_functions_are_rewritten() -> None:
     assert rewrite(Model.from_proto(written), intent="preserve").changes == ()
 
 
-def test_a_mode_that_is_a_parameter_of_a_function_is_left_with_a_note() -> None:
-    node = helper.make_node("Resize", ["a", "", "k"], ["o"], name="body", mode="linear")
-    node.attribute.add(
-        name="coordinate_transformation_mode", ref_attr_name="grid", type=onnx.AttributeProto.STRING
-    )
+def _calls(words: dict[str, Any], references: dict[str, str], *calls: dict[str, Any]) -> onnx.ModelProto:
+    """A function with one Resize, some attributes of which are its parameters, and calls of it in a row."""
+    node = helper.make_node("Resize", ["a", "", "k"], ["o"], name="body", **words)
+    for name, parameter in references.items():
+        kind = onnx.AttributeProto.FLOAT if name == "cubic_coeff_a" else onnx.AttributeProto.STRING
+        node.attribute.add(name=name, ref_attr_name=parameter, type=kind)
     function = helper.make_function(
         "local",
         "Up",
@@ -447,15 +447,67 @@ def test_a_mode_that_is_a_parameter_of_a_function_is_left_with_a_note() -> None:
         ["o"],
         [helper.make_node("Constant", [], ["k"], value=tensor("", [1, 1, 2, 2])), node],
         [helper.make_opsetid("", 18)],
-        attributes=["grid"],
+        attributes=list(references.values()),
     )
-    call = helper.make_node("Up", ["x"], ["y"], name="call", domain="local", grid="asymmetric")
-    proto = make_model(
-        [call], [info("x", SHAPE)], [info("y", [1, 2, 8, 10])], functions=[function], domains={"local": 1}
-    )
+    nodes, source = [], "x"
+    for index, given in enumerate(calls):
+        target = "y" if index == len(calls) - 1 else f"t{index}"
+        nodes.append(helper.make_node("Up", [source], [target], name=f"call{index}", domain="local", **given))
+        source = target
+    factor = 2 ** len(calls)
+    output = info("y", [1, 2, 4 * factor, 5 * factor])
+    return make_model(nodes, [info("x", SHAPE)], [output], functions=[function], domains={"local": 1})
+
+
+GRID = {"coordinate_transformation_mode": "grid"}
+
+
+def test_a_mode_that_calls_give_different_values_is_left_with_a_note() -> None:
+    proto = _calls({"mode": "linear"}, GRID, {"grid": "asymmetric"}, {"grid": "half_pixel"})
     done = rewrite(Model.from_proto(proto))
     assert any("from the function around it" in note.message for note in done.notes)
     np.testing.assert_array_equal(run(proto, {"x": X})[0], run(done.model.to_proto(), {"x": X})[0])
+
+
+@pytest.mark.parametrize("name", passes.DEFAULT)
+def test_a_mode_that_every_call_gives_one_value_is_written_out(name: str) -> None:
+    proto = _calls({"mode": "linear"}, GRID, {"grid": "asymmetric"}, {"grid": "asymmetric"})
+    model = Model.from_proto(proto)
+    passes.run(model, [name], intent="preserve")
+    np.testing.assert_array_equal(run(proto, {"x": X})[0], run(model.to_proto(), {"x": X})[0])
+    assert passes.run(Model.from_proto(model.to_proto()), [name], intent="preserve").changes == ()
+
+
+def test_intents_reach_parameters_of_functions() -> None:
+    proto = _calls({}, {"mode": "kind", **GRID}, {"grid": "asymmetric", "kind": "linear"})
+    done = rewrite(Model.from_proto(proto), intent="half_pixel")
+    assert words(done.model, "body")["coordinate_transformation_mode"] == "half_pixel"
+    reference = resize_model(SHAPE, [1, 2, 8, 10], sizes=[1, 2, 8, 10], mode="linear")
+    np.testing.assert_array_equal(run(done.model.to_proto(), {"x": X})[0], run(reference, {"x": X})[0])
+    again = rewrite(Model.from_proto(done.model.to_proto()), intent="half_pixel")
+    assert again.changes == () and not again.model.is_edited
+
+
+def test_old_words_in_parameters_become_modern() -> None:
+    references = {**GRID, "nearest_mode": "rounding"}
+    old = {"grid": "tf_half_pixel_for_nn", "rounding": "floor"}
+    proto = _calls({"mode": "nearest"}, references, old)
+    model = Model.from_proto(proto)
+    passes.run(model, ["explicit-attributes"])
+    found = words(model, "body")
+    assert found["coordinate_transformation_mode"] == "half_pixel"
+    assert found["nearest_mode"] == "round_prefer_ceil" and found["exclude_outside"] == 0
+    np.testing.assert_array_equal(run(proto, {"x": X})[0], run(model.to_proto(), {"x": X})[0])
+
+
+def test_attributes_beside_a_parameter_are_written_out() -> None:
+    proto = _calls({"mode": "cubic"}, {"cubic_coeff_a": "a"}, {"a": -0.5}, {"a": -0.75})
+    model = Model.from_proto(proto)
+    passes.run(model, ["explicit-attributes"])
+    node = model.to_proto().functions[0].node[-1]
+    assert {a.name for a in node.attribute} >= {"exclude_outside", "antialias", "nearest_mode", "mode"}
+    assert next(a for a in node.attribute if a.name == "cubic_coeff_a").ref_attr_name == "a"
+    np.testing.assert_array_equal(run(proto, {"x": X})[0], run(model.to_proto(), {"x": X})[0])
 
 
 def test_a_nearest_resize_10_with_computed_scales_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""Passes over the order of a tensor's axes."""

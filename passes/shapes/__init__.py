@@ -1,0 +1,1 @@
+"""Passes over the small tensors that say how large other tensors are."""

@@ -1,0 +1,179 @@
+"""Compute what feeds sizes, scales and roi before the model runs, where it can be known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from onnx_graphsurgeon import Constant, Graph, Node, Tensor
+
+from passes.base import Log, Pass, PassContext, PassResult
+from passes.editing import Names
+from passes.insertions import NodeEdits
+from passes.resize.proof import by_definition
+from passes.shapes.evaluation import ShapeValues, is_folded_through
+from rewriter.model import display_name, entries
+
+if TYPE_CHECKING:
+    from rewriter.model import Model, ResizeNode, Scope
+
+__all__ = ["FoldSizeConstants", "is_plain", "remove_idle"]
+
+_CONTROLS = ("roi", "scales", "sizes")
+
+
+@dataclass(frozen=True)
+class FoldSizeConstants(Pass):
+    """Replace computed sizes, scales and roi by their values, as far as these follow from constants and shapes.
+
+    Where an entry depends on a length that is not known, such as the batch, the parts that are known are replaced.
+    Only tensors of up to 1,024 elements are computed, and only behind the inputs of a resize: weights are never
+    touched. Nodes that nothing needs any more are removed.
+    """
+
+    name: ClassVar[str] = "fold-size-constants"
+    summary: ClassVar[str] = "sizes, scales and roi that follow from constants and shapes become constants"
+
+    def run(self, model: Model, context: PassContext) -> PassResult:
+        log = Log(self.name)
+        folding: _Folding | None = None
+        for resize in model.resizes():
+            for control in _CONTROLS:
+                tensor = resize.input(control)
+                if tensor is None or is_plain(tensor):
+                    continue
+                folding = folding or _Folding(model, log)
+                folding.fold(resize, control, tensor)
+        if folding is not None:
+            remove_idle(model, folding.idle, log)
+        return log.result()
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether nothing computes the tensor: a constant, or an input."""
+    return isinstance(tensor, Constant) or not tensor.inputs or tensor.inputs[0].op == "Constant"
+
+
+_DISPUTED = (
+    "onnx's checker multiplies lengths by constant scales in float64, which contradicts the declared shape; "
+    "explicit-sizes replaces them"
+)
+
+
+def _is_agreed(resize: ResizeNode, scales: np.ndarray) -> bool:
+    """Whether onnx's shape inference would find the declared output lengths, were the scales constant."""
+    before, after = resize.input_shape, resize.output_shape
+    if before is None or after is None or len(before) != len(after):
+        return True
+    axes = [axis % len(before) for axis in resize.node.attrs.get("axes") or range(len(before))]
+    if len(axes) != scales.size:
+        return True
+    lengths = [(before[axis], after[axis]) for axis in axes]
+    return all(
+        not isinstance(n, int) or not isinstance(m, int) or int(n * float(scale)) == m
+        for (n, m), scale in zip(lengths, scales.ravel(), strict=True)
+    )
+
+
+@dataclass
+class _Folding:
+    """One run: what was computed, the constants made for it, and the nodes that may have lost their use."""
+
+    model: Model
+    log: Log
+    constants: dict[int, tuple[Tensor, Constant]] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
+    idle: list[Node] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.values = ShapeValues(self.model)
+        self.names = Names(self.model)
+
+    def fold(self, resize: ResizeNode, control: str, tensor: Tensor) -> None:
+        """Fold one input of a resize, or the known parts behind it."""
+        scope = resize.scope
+        stack: list[tuple[Node, str, Tensor]] = [(resize.node, control, tensor)]
+        while stack:
+            reader, what, source = stack.pop()
+            value = self.values.of(source, scope)
+            array = None if value is None else value.array
+            if array is not None:
+                if reader is not resize.node or control != "scales" or _is_agreed(resize, array):
+                    self._replace(reader, what, source, array, scope)
+                else:
+                    self.log.note(scope.path, resize.name, "keeps its computed scales: " + _DISPUTED)
+                continue
+            node = source.inputs[0]
+            if id(node) in self.seen or not is_folded_through(node) or self._is_image(source, scope):
+                continue
+            self.seen.add(id(node))
+            stack.extend(
+                (node, f"input {position}", entry)
+                for position, entry in enumerate(node.inputs)
+                if entry.name and not is_plain(entry)
+            )
+
+    def _is_image(self, tensor: Tensor, scope: Scope) -> bool:
+        """Whether the tensor has the shape of data rather than of a list of lengths."""
+        shape = self.model.shape(tensor, scope)
+        return shape is not None and len(shape) > 1
+
+    def _replace(self, reader: Node, what: str, source: Tensor, value: np.ndarray, scope: Scope) -> None:
+        known = self.constants.get(id(source))
+        if known is None:
+            constant = self.names.constant(f"{source.name}_value", value, value.dtype)
+            known = self.constants[id(source)] = (source, constant)
+        reader.inputs = [known[1] if tensor is source else tensor for tensor in reader.inputs]
+        node = source.inputs[0]
+        self.idle.append(node)
+        self.log.change(
+            scope.path,
+            display_name(reader),
+            what,
+            f"{node.op} '{display_name(node)}'",
+            value.tolist(),
+            "it follows from constants and shapes of the model",
+            "respelling",
+            certificate=by_definition(
+                f"the operators behind '{source.name}', computed in {value.dtype} as they are defined"
+            ),
+        )
+
+
+def remove_idle(model: Model, nodes: Sequence[Node], log: Log) -> None:
+    """Remove those of `nodes`, and of the nodes behind them, whose outputs nothing reads any more."""
+    if not nodes:
+        return
+    outputs: set[int] = set()
+    home: dict[int, tuple[Graph, str]] = {}
+    for scope in model.scopes():
+        outputs.update(id(tensor) for tensor in scope.graph.outputs)
+    edits = NodeEdits()
+    candidates = list(nodes)
+    while candidates:
+        node = candidates.pop()
+        if not node.outputs or any(tensor.outputs or id(tensor) in outputs for tensor in node.outputs):
+            continue
+        if any(isinstance(value, Graph) for value in node.attrs.values()):
+            continue
+        if id(node) not in home:
+            home.update(_homes(model))
+        graph, path = home[id(node)]
+        candidates.extend(source for tensor in node.inputs for source in tensor.inputs)
+        name, op = display_name(node), node.op
+        edits.remove(graph, node)
+        log.change(
+            path, name, "node", op, "removed", "nothing needs it any more", "cleanup",
+            certificate=by_definition("nothing reads its outputs"),
+        )  # fmt: skip
+    edits.apply()
+
+
+def _homes(model: Model) -> Iterator[tuple[int, tuple[Graph, str]]]:
+    """The graph, and its path, of every node that somebody looked at."""
+    for scope in model.scopes():
+        for entry in entries(scope.graph):
+            if not isinstance(entry, int):
+                yield id(entry), (scope.graph, scope.path)
