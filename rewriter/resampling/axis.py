@@ -101,6 +101,31 @@ class AxisResize(AxisMap):
             stretch=self.stretch,
         )
 
+    @cached_property
+    def is_identity(self) -> bool:
+        """Whether the output equals the input for every input."""
+        if self.n_in != self.n_out:
+            return False
+        # The usual spelling of an axis that is left alone: long channel axes need no rows to see that.
+        if (self.kernel, self.coordinates, self.rounding, self.scale) == (
+            "nearest",
+            "asymmetric",
+            "floor",
+            None,
+        ):
+            return True
+        return all(row == ((i, Fraction(1)),) for i, row in enumerate(self.rows))
+
+    @cached_property
+    def extrapolates(self) -> bool:
+        """Whether any output pixel is the extrapolation value (an empty row)."""
+        return self.coordinates in CROPPING and not all(self.rows)
+
+    @property
+    def sees_background(self) -> bool:
+        """Whether any output pixel takes weight from around the input: never, rows sum to 1."""
+        return False
+
     @property
     def _copies(self) -> bool:
         return self.kernel == "nearest"

@@ -83,6 +83,16 @@ class AxisMap(ABC):
         return self.n_in == self.n_out and all(row == ((i, Fraction(1)),) for i, row in enumerate(self.rows))
 
     @cached_property
+    def extrapolates(self) -> bool:
+        """Whether any output pixel is the extrapolation value (an empty row)."""
+        return not all(self.rows)
+
+    @cached_property
+    def sees_background(self) -> bool:
+        """Whether any output pixel takes weight from around the input."""
+        return any(row and sum(weight for _, weight in row) != 1 for row in self.rows)
+
+    @cached_property
     def selection(self) -> tuple[int, ...] | None:
         """The input index of each output pixel where every row copies one pixel; None where any row blends."""
         if any(len(row) != 1 or row[0][1] != 1 for row in self.rows):

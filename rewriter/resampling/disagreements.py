@@ -103,12 +103,14 @@ def _of_onnxruntime(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
     found: set[str] = set()
     if got != node.output_shape(shape):
         found.add("O1" if node.scales is not None else "O4")
+    run = node.semantics(shape, reading="onnxruntime")
+    if "O4" in found:
+        return tuple(sorted(found | _extrapolation(node, run.axes, run)))
     # What else differs, it differs at the lengths that onnxruntime gives.
     specified = node.semantics(shape, got)
-    run = node.semantics(shape, reading="onnxruntime")
-    if "O4" in found or _ignores_policy(node, node.semantics(shape), run):
-        found.add("O4")
-        return tuple(sorted(found | _extrapolation(node, node.semantics(shape), run)))
+    if _ignores_policy(node, specified, run):
+        return tuple(sorted(found | {"O4"} | _extrapolation(node, run.axes, run)))
+    found |= _extrapolation(node, specified.axes, run)
     if got == tuple(shape):
         return tuple(sorted(found | (set() if specified.is_identity else {"O2"})))
     for position, (axis, executed) in enumerate(zip(specified.axes, run.axes, strict=True)):
@@ -119,7 +121,7 @@ def _of_onnxruntime(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
             found |= _rounding(axis, executed)
         elif axis.rows != executed.rows:
             found.add("O3" if onnxruntime_scale(axis) == 1 else "O5")
-    return tuple(sorted(found | _extrapolation(node, specified, run)))
+    return tuple(sorted(found))
 
 
 def _ignores_policy(node: OnnxResize, specified: TensorResize, run: TensorResize) -> bool:
@@ -158,12 +160,11 @@ def _weighs_nothing(row: Row, rounded: list[tuple[int, np.float32]]) -> bool:
     return not all(abs(value) <= 1e-3 for value in difference.values())
 
 
-def _extrapolation(node: OnnxResize, specified: TensorResize, run: TensorResize) -> set[str]:
+def _extrapolation(node: OnnxResize, axes: Sequence[AxisMap], run: TensorResize) -> set[str]:
     """O6 where the channels-last antialias kernels extrapolate other pixels than the right ones.
 
-    They fill the memory of an [N, H, W, C] output as if it were [N C, H, W].
+    They fill the memory of an [N, H, W, C] output as if it were [N C, H, W]. `axes` hold the scales of the node.
     """
-    axes = specified.axes
     if not (run.extrapolates and is_channels_last(axes) and uses_antialias_code(node, axes)):
         return set()
     outside = ~run.inside_mask()

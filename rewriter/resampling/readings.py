@@ -182,14 +182,17 @@ def is_copy(axis: AxisMap) -> bool:
     return isinstance(axis, SampledAxis) or axis == _copy(axis.n_in, axis.n_in)
 
 
-def uses_antialias_code(node: OnnxResize, axes: Sequence[AxisResize]) -> bool:
+def uses_antialias_code(node: OnnxResize, axes: Sequence[AxisMap]) -> bool:
     """Whether onnxruntime's antialias kernels run: with the attribute, and for cubic of channels-last tensors."""
     return node.antialias or (node.mode == "cubic" and is_channels_last(axes))
 
 
-def is_channels_last(axes: Sequence[AxisResize]) -> bool:
+def is_channels_last(axes: Sequence[AxisMap]) -> bool:
     """Whether onnxruntime takes a tensor of rank 4 for channels-last: axis 1 has a scale."""
-    return len(axes) == 4 and _float32_scale(axes[1]) != 1
+    if len(axes) != 4:
+        return False
+    # A copy that extrapolates is made only at another scale than 1.
+    return not isinstance(axes[1], AxisResize) or _float32_scale(axes[1]) != 1
 
 
 def _float32_scale(axis: AxisResize) -> np.float32:
