@@ -97,11 +97,10 @@ class Rope:
         self.length += other.length - (first.size if isinstance(first, Span) else len(first))
 
 
-@dataclass(frozen=True)
-class Keep:
-    """Item of an edit: the original occurrence number `index` of the field, as it is."""
+class Keep(NamedTuple):
+    """Item of an edit: the original occurrence of the field at `place`, as it is."""
 
-    index: int
+    place: int
 
 
 @dataclass(frozen=True)
@@ -256,10 +255,11 @@ def splice(original: Original, span: Span, edits: Mapping[int, Sequence[Item]]) 
     """
     entries = list(fields(original.data, span))
     occurrences = _occurrences(entries, edits)
+    last = {number: found[-1] for number, found in occurrences.items() if found}
     pending = {number: list(items)[::-1] for number, items in edits.items()}
     shuffled = {number for number, items in edits.items() if not _in_order(items)}
     absent = sorted((number for number, found in occurrences.items() if not found), reverse=True)
-    places = {id(entry): place for found in occurrences.values() for place, entry in enumerate(found)}
+    counts = dict.fromkeys(last, 0)
     rope = Rope()
     kept = _Run(original, rope)
 
@@ -269,7 +269,7 @@ def splice(original: Original, span: Span, edits: Mapping[int, Sequence[Item]]) 
             kept.flush()
             item = queue.pop()
             if isinstance(item, Keep):
-                rope.append(original.stored(occurrences[number][item.index].whole))
+                rope.append(original.stored(occurrences[number][item.place].whole))
             elif isinstance(item, Raw):
                 rope.append(item.data)
             else:
@@ -279,19 +279,23 @@ def splice(original: Original, span: Span, edits: Mapping[int, Sequence[Item]]) 
         number = entry.number
         while absent and absent[-1] < number:
             emit(absent.pop())
-        place = places.get(id(entry))
-        if place is None:
+        # A field of a known number but another wire type is an unknown field, and no occurrence.
+        place = counts.get(number, 0)
+        if number not in counts or entry is not occurrences[number][min(place, len(occurrences[number]) - 1)]:
             kept.append(entry)
             continue
+        counts[number] = place + 1
         if number in shuffled:
             emit(number)
             continue
         queue = pending[number]
-        emit(number, until_keep=True)
-        if queue and isinstance(queue[-1], Keep) and queue[-1].index == place:
+        if not queue or not isinstance(queue[-1], Keep):
+            emit(number, until_keep=True)
+        item = queue[-1] if queue else None
+        if isinstance(item, Keep) and item.place == place:
             queue.pop()
             kept.append(entry)
-        if place == len(occurrences[number]) - 1:
+        if entry is last[number]:
             emit(number)
     kept.flush()
     while absent:
@@ -331,5 +335,5 @@ def _occurrences(entries: list[Field], edits: Mapping[int, Sequence[Item]]) -> d
 
 
 def _in_order(items: Sequence[Item]) -> bool:
-    indices = [item.index for item in items if isinstance(item, Keep)]
+    indices = [item.place for item in items if isinstance(item, Keep)]
     return all(a < b for a, b in itertools.pairwise(indices))
