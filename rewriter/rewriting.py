@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from passes.base import Change, Note, Pass, PassContext, PassManager, naming
 from passes.registry import select
 from rewriter.checking import Verdict, examine
-from rewriter.errors import InputError, PassError
+from rewriter.errors import InputError, PassError, UsageError
 from rewriter.inspection import coreml_expression, semantics_of
 from rewriter.intent import Intent, Intents, Rule
 from rewriter.model import Model, ResizeNode
+
+if TYPE_CHECKING:
+    from rewriter.difference import Audit
 
 __all__ = ["Rewrite", "rewrite", "rewrite_file"]
 
@@ -32,6 +35,7 @@ class Rewrite:
         passes: what ran.
         intents: what decided.
         remarks: sentences on the check, e.g. that onnxruntime lacks an operator of the model.
+        audits: the comparison of the written file with the input; empty where none was asked for.
     """
 
     model: Model
@@ -41,6 +45,7 @@ class Rewrite:
     passes: tuple[Pass, ...]
     intents: Intents
     remarks: list[str] = field(default_factory=list)
+    audits: list[Audit] = field(default_factory=list)
 
     @property
     def corrected_by_default(self) -> list[dict[str, Any]]:
@@ -86,16 +91,43 @@ class Rewrite:
             "changes": [change.to_json() for change in self.changes],
             "notes": [note.to_json() for note in self.notes],
             "remarks": list(self.remarks),
+            **({"audit": self.audits[-1].to_json()} if self.audits else {}),
         }
 
-    def save(self, target: str | Path, *, check: bool = True) -> None:
+    def save(self, target: str | Path, *, check: bool = True, audit: bool = False) -> None:
         """Write the model atomically; with `check` only if it is valid.
 
+        Args:
+            target: the file.
+            check: with onnx's checker and onnxruntime.
+            audit: compare the file with the input, and write it only if every difference is among `changes`.
+
         Raises:
-            PassError: a pass made the model invalid; nothing is written.
+            PassError: a pass made the model invalid, or changed something that it does not list; nothing is written.
             InputError: the input was not valid to begin with, or the target cannot be written.
         """
-        self.model.save(target, check=self._require_valid if check else None)
+
+        def examine_file(written: Path) -> None:
+            if check:
+                self._require_valid(written)
+            if audit:
+                self._require_listed(written)
+
+        self.model.save(target, check=examine_file if check or audit else None)
+
+    def _require_listed(self, written: Path) -> None:
+        """Every difference between the input and `written` must follow from a listed change."""
+        from rewriter.difference import audit
+
+        if self.model.path is None:
+            raise UsageError("an audit compares files, and this model came from memory")
+        self.audits.append(audit(self.model.path, written, self.changes))
+        if self.audits[-1].unexplained:
+            raise PassError(
+                f"the result differs in something that no pass lists: {self.audits[-1].unexplained[0]}",
+                file=self.model.path,
+                remedy="nothing was written; find the pass with --skip, and report it with the model",
+            )
 
     def check(self) -> None:
         """Check the model in memory.
@@ -197,6 +229,7 @@ def rewrite_file(
     passes: Sequence[str] | None = None,
     skip: Sequence[str] = (),
     check: bool = True,
+    audit: bool = False,
 ) -> Rewrite:
     """Rewrite a file; with `target` None only say (and check) what would be done.
 
@@ -205,7 +238,7 @@ def rewrite_file(
     """
     done = rewrite(Model.load(source), intent=intent, rules=rules, passes=passes, skip=skip)
     if target is not None:
-        done.save(target, check=check)
+        done.save(target, check=check, audit=audit)
     elif check:
         done.check()
     return done

@@ -10,6 +10,7 @@ _COMMANDS = {
     "coreml": "Lower an ONNX model to Core ML.",
     "convert": "Convert a TensorFlow or Keras model to ONNX, with provenance.",
     "deploy": "Convert, rewrite, verify, lower, verify again, report.",
+    "diff": "Show what differs between two ONNX files, field by field.",
     "doctor": "Show what is installed and what each extra would add.",
     "inspect": "Show every Resize of a model: what it computes and how Core ML can express it.",
     "passes": "List the passes.",

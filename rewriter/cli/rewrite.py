@@ -53,6 +53,11 @@ class _Job:
 @click.option("--passes", "wanted", metavar="A,B", help="Run these passes only, in this order.")
 @click.option("--skip", multiple=True, metavar="A", help="Leave a pass out; repeatable.")
 @click.option("--no-check", is_flag=True, help="Do not check the result with onnx's checker and onnxruntime.")
+@click.option(
+    "--audit",
+    is_flag=True,
+    help="Compare the result with the input field by field, and refuse it if anything differs that is not listed.",
+)
 @json_option
 @click.version_option(package_name="rewriter", prog_name="rewrite")
 def main(
@@ -66,6 +71,7 @@ def main(
     wanted: str | None,
     skip: tuple[str, ...],
     no_check: bool,
+    audit: bool,
     json_path: str | None,
 ) -> None:
     """Give every resize of an ONNX model the semantics that its author meant, and change nothing else.
@@ -74,6 +80,10 @@ def main(
     """
     collect_rarely()
     with reporting_errors(json_path):
+        if audit and dry_run:
+            raise UsageError(
+                "--audit compares files, and --dry-run writes none", remedy="leave one of them out"
+            )
         jobs = _jobs(inputs, output, output_dir, in_place, dry_run)
         out = console(json_path)
         options = {
@@ -82,6 +92,7 @@ def main(
             "passes": _names([wanted]) if wanted is not None else None,
             "skip": _names(skip),
             "check": not no_check,
+            "audit": audit,
         }
         if len(jobs) == 1:
             emit_json(_run(jobs[0], out, options), json_path)
@@ -167,6 +178,12 @@ def _print(job: _Job, done: Rewrite, out: Console) -> None:
     out.print(f"{job.source}: {count}, {where}", markup=False)
     if done.default_warning is not None:
         out.print(f"default intent: {done.default_warning}", markup=False)
+    for audit in done.audits:
+        total = len(audit.differences.found)
+        all_listed = (
+            "the files are identical" if not total else f"{total} differences, all of them listed changes"
+        )
+        out.print(f"audit: {all_listed}", markup=False)
     for remark in done.remarks:
         out.print(f"note: {remark}", markup=False)
     for note in done.notes[:_NOTES_SHOWN]:
