@@ -219,7 +219,7 @@ def _size(sizes: Sizes, data: st.DataObject) -> tuple[int, int]:
     ),
     st.data(),
 )
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_what_is_proved_for_all_sizes_holds_at_sizes_that_the_proof_did_not_see(
     a: AxisResize, b: AxisResize, sizes: Sizes, data: st.DataObject
 ) -> None:
@@ -250,7 +250,7 @@ def test_what_is_proved_for_all_sizes_holds_at_sizes_that_the_proof_did_not_see(
 
 
 @given(templates, templates)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_classes_of_factors_are_those_of_brute_force(a: AxisResize, b: AxisResize) -> None:
     a, b = (_nearest(t.coordinates, t.rounding) for t in (a, b))
     classes = equal_factors(a, b)
