@@ -16,9 +16,8 @@ from typing import Any
 from rewriter.errors import UnsupportedError
 from rewriter.resampling import readings
 from rewriter.resampling.axis import KERNELS
-from rewriter.resampling.coordinates import ONNX_COORDINATES
+from rewriter.resampling.coordinates import ONNX_COORDINATES, float32_fraction
 from rewriter.resampling.kernels import ROUNDINGS
-from rewriter.resampling.readings import float32_fraction
 from rewriter.resampling.tensor import TensorResize
 
 __all__ = ["OnnxResize", "SIMPLE"]

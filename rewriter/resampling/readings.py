@@ -18,6 +18,7 @@ import numpy as np
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.coordinates import float32_fraction
 from rewriter.resampling.sampled import SampledAxis
 
 if TYPE_CHECKING:
@@ -47,11 +48,6 @@ _HALF = Fraction(1, 2)
 
 Lengths = list[tuple[int, int, "Fraction | None"]]
 """(axis, output length, scale in the formula) of each named axis; scale None means the ratio of the lengths."""
-
-
-def float32_fraction(value: float) -> Fraction:
-    """The float32 that the file holds, as a fraction; -0.75 and 0.5 are exact, 5/3 is not."""
-    return Fraction(float(np.float32(value)))
 
 
 def output_shape(node: OnnxResize, input_shape: Sequence[int], reading: str) -> tuple[int, ...]:

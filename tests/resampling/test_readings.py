@@ -59,6 +59,8 @@ def test_the_reading_of_onnx_reference() -> None:
             resize = case.node().semantics(case.shape, reading="onnx.reference")
         except UnsupportedError:
             assert set(disagreements(case.node(), case.shape, "onnx.reference")) & {"R5", "R6"}
+            if case.node().output_shape(case.shape) == case.shape:
+                continue  # It looks at the mode only of axes that change.
             with pytest.raises(Exception):  # noqa: B017 - whatever it raises
                 _reference(case, x)
             refused += 1
