@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "READINGS",
     "axis_maps",
+    "formula_scales",
     "float32_fraction",
     "is_channels_last",
     "is_copy",
@@ -56,6 +57,15 @@ def output_shape(node: OnnxResize, input_shape: Sequence[int], reading: str) -> 
     for axis, length, _ in _lengths(node, tuple(shape), reading):
         shape[axis] = length
     return tuple(shape)
+
+
+def formula_scales(node: OnnxResize, input_shape: Sequence[int], reading: str) -> tuple[Fraction, ...]:
+    """The scale of every axis in the coordinate formulas under a reading; 1 for axes that the node leaves alone."""
+    shape = tuple(int(length) for length in input_shape)
+    scales = [Fraction(1)] * len(shape)
+    for axis, length, scale in _lengths(node, shape, reading):
+        scales[axis] = Fraction(length, shape[axis]) if scale is None else scale
+    return tuple(scales)
 
 
 def axis_maps(

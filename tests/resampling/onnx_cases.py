@@ -12,6 +12,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from rewriter.resampling import OnnxResize
+from rewriter.resampling.readings import formula_scales
 
 MODES = ("nearest", "linear", "cubic")
 COORDINATES = (
@@ -159,7 +160,7 @@ def refused_by_onnxruntime(case: Case) -> bool:
     if min(shape) < 1:
         return True
     mode = case.attributes["mode"]
-    scales = kernel_scales(case)
+    scales = [np.float32(float(scale)) for scale in formula_scales(case.node(), case.shape, "onnxruntime")]
     if mode == "cubic" and len(scales) == 4 and (scales[0], scales[1]) != (1, 1):
         shrinks = scales[1] < 1 or scales[2] < 1
         return (scales[0], scales[3]) != (1, 1) or (shrinks and not case.attributes.get("antialias"))
@@ -168,19 +169,6 @@ def refused_by_onnxruntime(case: Case) -> bool:
     if mode == "linear" and len(scales) == 5:
         return (scales[0], scales[1]) != (1, 1)
     return False
-
-
-def kernel_scales(case: Case) -> tuple[float, ...]:
-    """The float32 scale of every axis, as the kernel sees it."""
-    node = case.node()
-    scales = [1.0] * len(case.shape)
-    for position, axis in enumerate(node.named_axes(len(case.shape))):
-        if node.scales is not None:
-            scales[axis] = float(np.float32(node.scales[position]))
-    if node.sizes is not None:
-        shape = node.output_shape(case.shape, "onnxruntime")
-        scales = [float(np.float32(m) / np.float32(n)) for n, m in zip(case.shape, shape, strict=True)]
-    return tuple(scales)
 
 
 def run_onnxruntime(cases: Sequence[Case], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
