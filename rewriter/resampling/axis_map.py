@@ -14,11 +14,18 @@ from typing import Literal
 
 import numpy as np
 
+from rewriter.errors import UnsupportedError
 from rewriter.resampling.kernels import Row
 
-__all__ = ["Arithmetic", "AxisMap"]
+__all__ = ["Arithmetic", "AxisMap", "check_lengths"]
 
 Arithmetic = Literal["exact", "float64", "float32"]
+
+
+def check_lengths(n_in: int, n_out: int) -> None:
+    """Raise an `UnsupportedError` for a map without input or output pixels."""
+    if n_in < 1 or n_out < 1:
+        raise UnsupportedError(f"a resize from length {n_in} to {n_out} has no pixels to sample")
 
 
 class AxisMap(ABC):

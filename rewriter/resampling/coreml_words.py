@@ -11,10 +11,9 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-import numpy as np
-
 from rewriter.errors import UnsupportedError
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.coordinates import float32_fraction
 from rewriter.resampling.sampled import SampledAxis
 
 __all__ = [
@@ -123,7 +122,7 @@ def box_of_axis(
     if box_coordinate_mode not in orders or axis not in ("height", "width"):
         raise UnsupportedError(f"crop_resize has no box_coordinate_mode {box_coordinate_mode} of {axis}")
     first = (axis == "height") == box_coordinate_mode.endswith("HEIGHT_FIRST")
-    a, b = (_float32(box[position]) for position in ((0, 2) if first else (1, 3)))
+    a, b = (float32_fraction(box[position]) for position in ((0, 2) if first else (1, 3)))
     return (a - b / 2, a + b / 2) if box_coordinate_mode.startswith("CENTER_SIZE") else (a, b)
 
 
@@ -145,8 +144,8 @@ def crop_resize(
         spatial_scale: factor of the box.
     """
     grid = _grid("crop_resize", sampling_mode)
-    unit = _float32(spatial_scale) * (n_in - 1 if normalized_coordinates else 1)
-    start, end = (_float32(value) * unit for value in box)
+    unit = float32_fraction(spatial_scale) * (n_in - 1 if normalized_coordinates else 1)
+    start, end = (float32_fraction(value) * unit for value in box)
     aligned = sampling_mode in ("STRICT_ALIGN_CORNERS", "ALIGN_CORNERS")
     return SampledAxis(
         n_in,
@@ -192,7 +191,9 @@ def resample(
         raise UnsupportedError(f"resample has no sampling_mode {sampling_mode}")
     if padding_mode not in _PADDING:
         raise UnsupportedError(f"resample has no padding_mode {padding_mode}")
-    positions = tuple(_pixels(_float32(x), n_in, coordinates_mode, align_corners) for x in coordinates)
+    positions = tuple(
+        _pixels(float32_fraction(x), n_in, coordinates_mode, align_corners) for x in coordinates
+    )
     nearest = sampling_mode == "nearest"
     return SampledAxis(
         n_in,
@@ -262,7 +263,3 @@ def _grid(op: str, sampling_mode: str) -> str:
     if sampling_mode not in _GRIDS:
         raise UnsupportedError(f"{op} has no sampling_mode {sampling_mode}")
     return _GRIDS[sampling_mode]
-
-
-def _float32(value: float | Fraction) -> Fraction:
-    return Fraction(float(np.float32(float(value))))

@@ -45,7 +45,7 @@ def upsampling(
     if interpolation != "nearest" and len(spatial) != 2:
         raise UnsupportedError(f"UpSampling{len(spatial)}D has no interpolation")
     _check_interpolation(interpolation)
-    axes: list[AxisMap] = [_copy(length) for length in input_shape]
+    axes: list[AxisMap] = [AxisResize.identity(length) for length in input_shape]
     if interpolation == "nearest":
         for axis, factor in zip(spatial, factors, strict=True):
             n = input_shape[axis]
@@ -87,7 +87,7 @@ def resizing(
         windows = [_padded(*pair) for pair in zip(image, _matching(image, (height, width)), strict=True)]
     lengths = [length for _, length in windows]
     resized = image_resize(lengths, (height, width), interpolation, antialias=antialias)
-    axes: list[AxisMap] = [_copy(length) for length in input_shape]
+    axes: list[AxisMap] = [AxisResize.identity(length) for length in input_shape]
     for axis, (start, length), inner in zip(spatial, windows, resized, strict=True):
         whole = start == 0 and length == input_shape[axis]
         axes[axis] = inner if whole else WindowAxis(input_shape[axis], start, inner)
@@ -128,7 +128,3 @@ def _check_interpolation(interpolation: str) -> None:
         raise UnsupportedError(
             f"Keras has no interpolation '{interpolation}'", remedy=f"use one of {', '.join(INTERPOLATIONS)}"
         )
-
-
-def _copy(length: int) -> AxisResize:
-    return AxisResize(length, length, "nearest", "asymmetric", "floor")

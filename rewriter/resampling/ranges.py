@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rewriter.errors import UnsupportedError
+from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.axis_map import AxisMap
 from rewriter.resampling.factors import equal_factors
@@ -19,7 +19,7 @@ from rewriter.resampling.sizes import EveryFactor, EveryPair, FiniteSizes, Fixed
 __all__ = ["RangeComparison", "compare_range"]
 
 Family = AxisMap | Callable[[int, int], AxisMap]
-"""A resize at any size: a map whose own lengths are ignored, or a function of (n_in, n_out)."""
+"""A map whose own lengths are ignored, or, for finite families, a function of (n_in, n_out)."""
 
 _SEARCH = 12  # Lengths among which a counterexample is looked for where no argument decides.
 
@@ -71,10 +71,19 @@ def compare_range(a: Family, b: Family, sizes: Sizes) -> RangeComparison:
     Args:
         a, b: maps as templates (their lengths are ignored), or functions of (n_in, n_out).
         sizes: a finite family, or an infinite one of `rewriter.resampling.sizes`.
+
+    Raises:
+        UsageError: a function with an infinite family: nothing is known of it at sizes that were not tried.
+        UnsupportedError: a template that is a map of one size only.
     """
     make_a, make_b = _maker(a), _maker(b)
+    templates = isinstance(a, AxisMap) and isinstance(b, AxisMap)
     if isinstance(sizes, FiniteSizes):
-        return _finite(make_a, make_b, sizes)
+        return _finite(make_a, make_b, sizes, templates=templates)
+    if not templates:
+        raise UsageError(
+            "a function of the lengths cannot be proved for all sizes", remedy="give a map, as a template"
+        )
     if isinstance(sizes, FixedFactor):
         return _fixed_factor(make_a, make_b, sizes)
     if isinstance(sizes, OneOutput):
@@ -112,13 +121,16 @@ def _differences(a: Make, b: Make, pairs: Iterable[tuple[int, int]]) -> list[Com
     return [comparison for comparison in comparisons if not comparison.equal]
 
 
-def _finite(a: Make, b: Make, sizes: FiniteSizes) -> RangeComparison:
+def _finite(a: Make, b: Make, sizes: FiniteSizes, *, templates: bool) -> RangeComparison:
+    statement = f"equal for {sizes.words}"
+    if templates and all(m > 1 for _, m in sizes.pairs):
+        formula = _by_formula(a, b, lambda n, m: (n, m), shrinks=True)
+        if formula is not None:
+            return RangeComparison(True, sizes.words, "range", statement, (formula,), 0)
     compared, found = _difference(a, b, sizes.pairs)
     if found is not None:
         return _differs(sizes, compared, found)
-    return RangeComparison(
-        True, sizes.words, "range", f"equal for {sizes.words}", ("every size compared exactly",), compared
-    )
+    return RangeComparison(True, sizes.words, "range", statement, ("every size compared exactly",), compared)
 
 
 def _differs(

@@ -18,6 +18,7 @@ import numpy as np
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.coordinates import float32_fraction
 from rewriter.resampling.sampled import SampledAxis
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "READINGS",
     "axis_maps",
+    "formula_scales",
     "float32_fraction",
     "is_channels_last",
     "is_copy",
@@ -49,17 +51,21 @@ Lengths = list[tuple[int, int, "Fraction | None"]]
 """(axis, output length, scale in the formula) of each named axis; scale None means the ratio of the lengths."""
 
 
-def float32_fraction(value: float) -> Fraction:
-    """The float32 that the file holds, as a fraction; -0.75 and 0.5 are exact, 5/3 is not."""
-    return Fraction(float(np.float32(value)))
-
-
 def output_shape(node: OnnxResize, input_shape: Sequence[int], reading: str) -> tuple[int, ...]:
     """Output shape under a reading."""
     shape = [int(length) for length in input_shape]
     for axis, length, _ in _lengths(node, tuple(shape), reading):
         shape[axis] = length
     return tuple(shape)
+
+
+def formula_scales(node: OnnxResize, input_shape: Sequence[int], reading: str) -> tuple[Fraction, ...]:
+    """The scale of every axis in the coordinate formulas under a reading; 1 for axes that the node leaves alone."""
+    shape = tuple(int(length) for length in input_shape)
+    scales = [Fraction(1)] * len(shape)
+    for axis, length, scale in _lengths(node, shape, reading):
+        scales[axis] = Fraction(length, shape[axis]) if scale is None else scale
+    return tuple(scales)
 
 
 def axis_maps(
