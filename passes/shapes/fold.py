@@ -19,7 +19,7 @@ from rewriter.model import display_name
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode, Scope
 
-__all__ = ["FoldSizeConstants", "is_plain", "remove_idle"]
+__all__ = ["FoldSizeConstants", "is_plain", "lengths_agree", "remove_idle"]
 
 _CONTROLS = ("roi", "scales", "sizes")
 
@@ -57,23 +57,28 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 _DISPUTED = (
-    "onnx's checker multiplies lengths by constant scales in float64, which contradicts the declared shape; "
-    "explicit-sizes replaces them"
+    "as constants, shape inference would multiply them in float64 and onnxruntime in float32, which gives different "
+    "lengths here; explicit-sizes replaces them where it can"
 )
 
 
-def _is_agreed(resize: ResizeNode, scales: np.ndarray) -> bool:
-    """Whether onnx's shape inference would find the declared output lengths, were the scales constant."""
-    before, after = resize.input_shape, resize.output_shape
-    if before is None or after is None or len(before) != len(after):
+def lengths_agree(resize: ResizeNode, scales: np.ndarray) -> bool:
+    """Whether shape inference, were the scales constant, would find the lengths that onnxruntime computes.
+
+    Where it does not, onnx's checker rejects what the file declares, and onnxruntime does not run the resize at the
+    end of a branch, whose output it allocates with the inferred shape.
+    """
+    lengths = resize.input_shape
+    if lengths is None:
         return True
-    axes = [axis % len(before) for axis in resize.node.attrs.get("axes") or range(len(before))]
+    axes = [axis % len(lengths) for axis in resize.node.attrs.get("axes") or range(len(lengths))]
     if len(axes) != scales.size:
         return True
-    lengths = [(before[axis], after[axis]) for axis in axes]
+    pairs = [(lengths[axis], scale) for axis, scale in zip(axes, np.ravel(scales), strict=True)]
     return all(
-        not isinstance(n, int) or not isinstance(m, int) or int(n * float(scale)) == m
-        for (n, m), scale in zip(lengths, scales.ravel(), strict=True)
+        int(np.float32(n) * np.float32(scale)) == int(n * float(scale))
+        for n, scale in pairs
+        if isinstance(n, int)
     )
 
 
@@ -100,7 +105,7 @@ class _Folding:
             value = self.values.of(source, scope)
             array = None if value is None else value.array
             if array is not None:
-                if reader is not resize.node or control != "scales" or _is_agreed(resize, array):
+                if reader is not resize.node or control != "scales" or lengths_agree(resize, array):
                     self._replace(reader, what, source, array, scope)
                 else:
                     self.log.note(scope.path, resize.name, "keeps its computed scales: " + _DISPUTED)
