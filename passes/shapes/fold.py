@@ -10,10 +10,12 @@ import numpy as np
 from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 
 from passes.base import Log, Pass, PassContext, PassResult
+from passes.candidates import nodes_of
 from passes.editing import Names
 from passes.insertions import NodeEdits
 from passes.resize.proof import by_definition
 from passes.shapes.evaluation import ShapeValues, is_folded_through
+from passes.shapes.operators import OPERATORS
 from rewriter.model import display_name
 
 if TYPE_CHECKING:
@@ -155,15 +157,16 @@ def remove_idle(model: Model, nodes: Sequence[Node], log: Log) -> None:
     home: dict[int, tuple[Graph, str]] = {}
     for scope in model.scopes():
         outputs.update(id(tensor) for tensor in scope.graph.outputs)
-        home.update((id(node), (scope.graph, scope.path)) for node in scope.graph.nodes)
+        found = nodes_of(scope, (*OPERATORS, "Shape", "Size", "Constant"))
+        home.update((id(node), (scope.graph, scope.path)) for node in found)
     edits = NodeEdits()
     candidates = list(nodes)
     while candidates:
         node = candidates.pop()
         if not node.outputs or any(tensor.outputs or id(tensor) in outputs for tensor in node.outputs):
             continue
-        if any(isinstance(value, Graph) for value in node.attrs.values()):
-            continue
+        if id(node) not in home:
+            continue  # computes more than small arrays; not ours to remove
         graph, path = home[id(node)]
         candidates.extend(source for tensor in node.inputs for source in tensor.inputs)
         name, op = display_name(node), node.op
