@@ -134,16 +134,20 @@ class SizeGraphs:
         return self._shapes[key]
 
     def _existing_shape(self, resize: ResizeNode, words: dict[str, int]) -> Tensor | None:
-        graph = resize.scope.graph
-        places = self._positions.get(id(graph))
-        if places is None:
-            places = self._positions[id(graph)] = {id(node): index for index, node in enumerate(graph.nodes)}
+        """What a Shape node before the resize gives already."""
         for reader in resize.node.inputs[0].outputs:
             is_same = reader.op == "Shape" and in_default_domain(reader) and dict(reader.attrs) == words
-            if is_same and places.get(id(reader), len(places)) < places[id(resize.node)]:
+            if is_same and self._is_before(reader, resize):
                 found: Tensor = reader.outputs[0]
                 return found
         return None
+
+    def _is_before(self, node: Node, resize: ResizeNode) -> bool:
+        graph = resize.scope.graph
+        if id(graph) not in self._positions:
+            self._positions[id(graph)] = {id(other): index for index, other in enumerate(graph.nodes)}
+        places = self._positions[id(graph)]
+        return places.get(id(node), len(places)) < places[id(resize.node)]
 
     def _node(
         self, resize: ResizeNode, op: str, inputs: list[Tensor], result: str, dtype: type, **words: int
