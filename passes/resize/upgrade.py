@@ -13,6 +13,7 @@ from passes.editing import Names, drop_attributes, set_inputs
 from passes.opset.raising import blocker, raise_opset
 from passes.resize.parameters import resolved_resizes
 from passes.resize.proof import by_definition
+from passes.shapes.current import CurrentShapes
 from passes.shapes.evaluation import ShapeValues
 from passes.shapes.fold import lengths_agree
 from rewriter.errors import UnsupportedError
@@ -45,7 +46,7 @@ class UpgradeResize(Pass):
         outdated = [resize for resize in resizes if resize.opset < _MODERN]
         if not legacy and not outdated:
             return log.result()
-        values = ShapeValues(model)
+        values = ShapeValues(CurrentShapes(model))
         plans = [_plan(resize, values) for resize in legacy]
         target = _target(model, legacy, outdated, log)
         names = Names(model)

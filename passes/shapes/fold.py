@@ -14,6 +14,7 @@ from passes.candidates import nodes_of
 from passes.editing import Names
 from passes.insertions import NodeEdits
 from passes.resize.proof import by_definition
+from passes.shapes.current import CurrentShapes
 from passes.shapes.evaluation import ShapeValues, is_folded_through
 from passes.shapes.operators import OPERATORS
 from rewriter.model import display_name
@@ -21,7 +22,7 @@ from rewriter.model import display_name
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode, Scope
 
-__all__ = ["FoldSizeConstants", "is_plain", "lengths_agree", "remove_idle"]
+__all__ = ["FoldSizeConstants", "fold_known", "is_plain", "lengths_agree", "remove_idle"]
 
 _CONTROLS = ("roi", "scales", "sizes")
 
@@ -40,17 +41,41 @@ class FoldSizeConstants(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        folding: _Folding | None = None
-        for resize in model.resizes():
-            for control in _CONTROLS:
-                tensor = resize.input(control)
-                if tensor is None or is_plain(tensor):
-                    continue
-                folding = folding or _Folding(model, log)
-                folding.fold(resize, control, tensor)
-        if folding is not None:
-            remove_idle(model, folding.idle, log)
+        shapes: CurrentShapes | None = None
+        while _computed_controls(model):
+            # What is written makes more known: shapes are inferred anew until nothing more follows.
+            if shapes is None:
+                shapes = CurrentShapes(model)
+                if any(shapes.is_stale(resize) for resize in model.resizes()):
+                    shapes.refresh()
+            else:
+                shapes.refresh()
+            log.notes.clear()
+            if not fold_known(model, shapes, log):
+                break
         return log.result()
+
+
+def fold_known(model: Model, shapes: CurrentShapes, log: Log) -> bool:
+    """Fold all that follows from constants and `shapes`; whether that was anything."""
+    computed = _computed_controls(model)
+    if not computed:
+        return False
+    folding = _Folding(model, log, shapes)
+    for resize, control, tensor in computed:
+        folding.fold(resize, control, tensor)
+    remove_idle(model, folding.idle, log)
+    return bool(folding.idle)
+
+
+def _computed_controls(model: Model) -> list[tuple[ResizeNode, str, Tensor]]:
+    """The sizes, scales and roi that nodes compute."""
+    return [
+        (resize, control, tensor)
+        for resize in model.resizes()
+        for control in _CONTROLS
+        if (tensor := resize.input(control)) is not None and not is_plain(tensor)
+    ]
 
 
 def is_plain(tensor: Tensor) -> bool:
@@ -90,13 +115,14 @@ class _Folding:
 
     model: Model
     log: Log
+    shapes: CurrentShapes
     constants: dict[int, tuple[Tensor, Constant]] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
     idle: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.values = ShapeValues(self.model)
         self.names = Names(self.model)
+        self.values = ShapeValues(self.shapes)
 
     def fold(self, resize: ResizeNode, control: str, tensor: Tensor) -> None:
         """Fold one input of a resize, or the known parts behind it."""
