@@ -29,10 +29,10 @@ _BUILT_IN = {
 }
 
 DEFAULT = (
-    "fold-size-constants",
     "upgrade-resize",
     "normalize-resize",
     "explicit-sizes",
+    "fold-size-constants",
     "explicit-attributes",
     "drop-identity-resize",
 )

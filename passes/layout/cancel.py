@@ -9,6 +9,7 @@ from onnx_graphsurgeon import Node, Tensor
 
 from passes.base import Log, Pass, PassContext, PassResult
 from passes.bypass import can_take_name, replace_uses, set_input
+from passes.candidates import nodes_of
 from passes.insertions import NodeEdits
 from passes.layout.permutation import Permutation, compose, is_identity, permutation_of
 from passes.resize.proof import by_definition
@@ -42,7 +43,7 @@ def cancel(model: Model, log: Log) -> None:
     found = [
         (node, scope, order)
         for scope in model.scopes()
-        for node in scope.nodes_of("Transpose")
+        for node in nodes_of(scope, ["Transpose"])
         if (order := permutation_of(node, model, scope)) is not None
     ]
     if found:

@@ -70,15 +70,15 @@ class Transposes:
             result = node.outputs[0]
             undoing = self.undoing(result, region.order)
             removed += len(undoing)
-            added += self.needs_transpose(result, inside | {id(reader) for reader in undoing})
+            added += self.needs_transpose(result, inside)
             extra += extra_nodes(node)
         return removed - added - extra
 
-    def needs_transpose(self, tensor: Tensor, served: set[int]) -> bool:
-        """Whether something outside `served`, other than Transposes that can be changed, reads `tensor`."""
+    def needs_transpose(self, tensor: Tensor, inside: set[int]) -> bool:
+        """Whether something outside the region, other than Transposes, which can be changed, reads `tensor`."""
         if id(tensor) in self.outputs:
             return True
-        return any(id(reader) not in served and id(reader) not in self.orders for reader in _readers(tensor))
+        return any(id(reader) not in inside and id(reader) not in self.orders for reader in _readers(tensor))
 
     def _is_only_for(self, inside: set[int], node: Node) -> bool:
         result = node.outputs[0]

@@ -9,6 +9,7 @@ from onnx_graphsurgeon import Node, Tensor, Variable
 
 from passes.base import Log, Pass, PassContext, PassResult
 from passes.bypass import replace_uses, set_input
+from passes.candidates import nodes_of
 from passes.editing import Names
 from passes.insertions import NodeEdits
 from passes.layout.cancel import cancel
@@ -60,7 +61,7 @@ class SinkTransposes(Pass):
 
 
 def _has_pairs(scope: Scope) -> bool:
-    return len(scope.nodes_of("Transpose")) > 1
+    return len(nodes_of(scope, ["Transpose"])) > 1
 
 
 def _round(model: Model, scope: Scope, outputs: set[int], names: Names, log: Log) -> bool:
@@ -86,6 +87,7 @@ class _Sinking:
         self.log = log
         self.scope = transposes.scope
         self.order = region.order
+        self.inside = {id(node) for node in region.nodes}
         self.before = {key: node.inputs[0] for key, node in region.sources.items()}
 
     def run(self) -> None:
@@ -132,7 +134,6 @@ class _Sinking:
 
     def _serve(self, node: Node, result: Tensor, new: Tensor) -> None:
         """Give the readers outside the region what they need."""
-        inside = {id(each) for each in self.region.nodes}
         for reader in self.transposes.undoing(result, self.order):
             kept = reader.outputs[0]
             if id(kept) in self.transposes.outputs:
@@ -142,7 +143,7 @@ class _Sinking:
             else:
                 replace_uses(kept, new)
                 self._remove(reader, f"it undid the Transpose before '{display_name(node)}'")
-        if self.transposes.needs_transpose(result, inside):
+        if self.transposes.needs_transpose(result, self.inside):
             back = Node(
                 "Transpose",
                 self.names.fresh(f"{display_name(node)}_Transpose"),

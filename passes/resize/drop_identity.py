@@ -10,6 +10,7 @@ from onnx_graphsurgeon import Graph, Node
 from passes.base import Log, Pass, PassContext, PassResult
 from passes.bypass import can_take_name, replace_uses
 from passes.resize.proof import by_definition, spelled_out
+from passes.shapes.current import CurrentShapes
 from rewriter.errors import UnsupportedError
 from rewriter.model.nodelist import remove
 
@@ -42,11 +43,16 @@ class DropIdentityResize(Pass):
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
         outputs: set[int] | None = None
+        shapes: CurrentShapes | None = None
         gone: dict[int, tuple[Graph, list[Node]]] = {}
         for resize in model.resizes():
             certificate = _certificate(resize)
             if certificate is None:
                 continue
+            if "sizes" in certificate:
+                shapes = shapes or CurrentShapes(model)
+                if shapes.is_doubtful(resize.node.inputs[0]):
+                    continue
             outputs = outputs or {id(tensor) for scope in model.scopes() for tensor in scope.graph.outputs}
             if _drop(resize, outputs, certificate, log):
                 graph = resize.scope.graph

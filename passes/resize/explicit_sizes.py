@@ -13,8 +13,9 @@ from passes.editing import Names, set_inputs
 from passes.resize.parameters import resolved_resizes
 from passes.resize.proof import by_definition, same
 from passes.resize.size_graphs import Length, SizeGraphs, Times, is_whole
+from passes.shapes.current import CurrentShapes
 from passes.shapes.evaluation import ShapeValues
-from passes.shapes.fold import remove_idle
+from passes.shapes.fold import fold_known, remove_idle
 from rewriter.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -47,35 +48,68 @@ class ExplicitSizes(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        graphs: SizeGraphs | None = None
-        values: ShapeValues | None = None
+        if not any(resize.given_by("scales") for resize in resolved_resizes(model, log)):
+            return log.result()
+        shapes = CurrentShapes(model, pending=True)
         idle: list[Node] = []
-        for resize in resolved_resizes(model, log):
-            if resize.is_legacy or resize.is_parametric or not resize.given_by("scales"):
-                continue
-            computed = resize.input("scales")
-            if resize.scales is None and computed is not None:
-                values = values or ShapeValues(model)
-                known = values.of(computed, resize.scope)
-                if known is not None and known.array is not None:
-                    resize = _with_scales(model, resize, Constant(computed.name, known.array))
-            try:
-                plan: _Plan | str = _plan(resize)
-            except UnsupportedError as error:
-                plan = str(error)
-            if isinstance(plan, str):
-                log.note(resize.graph_path, resize.name, f"keeps its scales: {plan}")
-                if computed is not None and resize.input("scales") is not computed:
-                    _with_scales(model, resize, computed)
-                continue
-            if computed is not None and resize.input("scales") is not computed:
-                idle.append(computed.inputs[0])
-            graphs = graphs or SizeGraphs(Names(model))
-            _apply(resize, plan, graphs, log)
-        if graphs is not None:
+        is_first = True
+        while True:
+            notes = len(log.notes)
+            graphs = SizeGraphs(Names(model))
+            written = _write_all(model, shapes, graphs, idle, log)
             graphs.edits.apply()
+            if len(log.notes) == notes:
+                break  # no scales are left
+            # Sizes that are known now may tell the lengths that the others wait for.
+            written |= fold_known(model, shapes, log)
+            if not (written or is_first) or not _is_outdated(shapes, model):
+                break
+            is_first = False
+            del log.notes[notes:]
+            shapes.refresh()
         remove_idle(model, idle, log)
         return log.result()
+
+
+def _is_outdated(shapes: CurrentShapes, model: Model) -> bool:
+    return shapes.has_doubts or any(shapes.is_stale(resize) for resize in model.resizes())
+
+
+def _write_all(model: Model, shapes: CurrentShapes, graphs: SizeGraphs, idle: list[Node], log: Log) -> bool:
+    """Rewrite what can be; whether anything was. `idle` takes the nodes whose use has gone."""
+    values = ShapeValues(shapes)
+    written = False
+    for resize in model.resizes():
+        if not resize.is_legacy and not resize.is_parametric and resize.given_by("scales"):
+            resize = replace(resize, input_shape=shapes.of_input(resize))
+            written |= _write(model, resize, values, graphs, idle, log)
+        shapes.settle(model.resize(resize.node, resize.scope))
+    return written
+
+
+def _write(
+    model: Model, resize: ResizeNode, values: ShapeValues, graphs: SizeGraphs, idle: list[Node], log: Log
+) -> bool:
+    computed, shape = resize.input("scales"), resize.input_shape
+    if resize.scales is None and computed is not None:
+        known = values.of(computed, resize.scope)
+        if known is not None and known.array is not None:
+            constant = Constant(computed.name, known.array)
+            resize = replace(_with_scales(model, resize, constant), input_shape=shape)
+    try:
+        plan: _Plan | str = _plan(resize)
+    except UnsupportedError as error:
+        plan = str(error)
+    is_replaced = computed is not None and resize.input("scales") is not computed
+    if isinstance(plan, str):
+        log.note(resize.graph_path, resize.name, f"keeps its scales: {plan}")
+        if is_replaced and computed is not None:
+            _with_scales(model, resize, computed)
+        return False
+    if is_replaced and computed is not None:
+        idle.append(computed.inputs[0])
+    _apply(resize, plan, graphs, log)
+    return True
 
 
 def _with_scales(model: Model, resize: ResizeNode, scales: Tensor) -> ResizeNode:

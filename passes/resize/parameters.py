@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from onnx_graphsurgeon import Function, Node
 
 from passes.base import Log
+from passes.candidates import nodes_of
 from passes.resize.proof import by_definition
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _calls(model: Model) -> dict[tuple[str, str], list[Node]]:
     functions = [_key(function) for function in model.graph.functions]
     found: dict[tuple[str, str], list[Node]] = {key: [] for key in functions if functions.count(key) == 1}
     for scope in model.scopes():
-        for node in scope.graph.nodes:
+        for node in nodes_of(scope, {name for _, name in found}):
             key = (node.domain or "", node.op)
             if key in found:
                 found[key].append(node)

@@ -134,21 +134,24 @@ class SizeGraphs:
         return self._shapes[key]
 
     def _existing_shape(self, resize: ResizeNode, words: dict[str, int]) -> Tensor | None:
+        """What a Shape node before the resize gives already."""
+        for reader in resize.node.inputs[0].outputs:
+            is_same = reader.op == "Shape" and in_default_domain(reader) and dict(reader.attrs) == words
+            if is_same and self._is_before(reader, resize):
+                found: Tensor = reader.outputs[0]
+                return found
+        return None
+
+    def _is_before(self, node: Node, resize: ResizeNode) -> bool:
         graph = resize.scope.graph
-        readers = list(resize.node.inputs[0].outputs)
         places = self._positions.get(id(graph), {})
-        if any(id(node) not in places for node in (resize.node, *readers)):
+        if id(node) not in places or id(resize.node) not in places:
             places = {
                 id(entry): place for place, entry in enumerate(entries(graph)) if not isinstance(entry, int)
             }
             self._positions[id(graph)] = places
-        for reader in readers:
-            is_same = reader.op == "Shape" and in_default_domain(reader) and dict(reader.attrs) == words
-            # A reader in a subgraph has no place here.
-            if is_same and id(reader) in places and places[id(reader)] < places[id(resize.node)]:
-                found: Tensor = reader.outputs[0]
-                return found
-        return None
+        # A node of a subgraph has no place here.
+        return id(node) in places and places[id(node)] < places[id(resize.node)]
 
     def _node(
         self, resize: ResizeNode, op: str, inputs: list[Tensor], result: str, dtype: type, **words: int

@@ -13,6 +13,9 @@ from passes.editing import Names, drop_attributes, set_inputs
 from passes.opset.raising import blocker, raise_opset
 from passes.resize.parameters import resolved_resizes
 from passes.resize.proof import by_definition
+from passes.shapes.current import CurrentShapes
+from passes.shapes.evaluation import ShapeValues
+from passes.shapes.fold import lengths_agree
 from rewriter.errors import UnsupportedError
 from rewriter.model.nodelist import position
 
@@ -44,7 +47,8 @@ class UpgradeResize(Pass):
         outdated = [resize for resize in resizes if resize.opset < _MODERN]
         if not legacy and not outdated:
             return log.result()
-        plans = [_plan(resize) for resize in legacy]
+        values = ShapeValues(CurrentShapes(model))
+        plans = [_plan(resize, values) for resize in legacy]
         target = _target(model, legacy, outdated, log)
         names = Names(model)
         if target is not None:
@@ -100,7 +104,7 @@ class _Plan:
     split: tuple[list[float], list[float]] | None = None
 
 
-def _plan(resize: ResizeNode) -> _Plan:
+def _plan(resize: ResizeNode, values: ShapeValues) -> _Plan:
     """Decide how to write a node.
 
     Raises:
@@ -116,14 +120,44 @@ def _plan(resize: ResizeNode) -> _Plan:
     if tensor is None and not isinstance(resize.node.attrs.get("scales"), list):
         raise UnsupportedError(f"{resize.op} without scales", node=resize.name)
     since = resize.opset if resize.opset < 9 or resize.op == "Resize" else 9
-    nearest_mode, split = _rounding(resize)
+    scales = resize.scales
+    if scales is None and tensor is not None:
+        known = values.of(tensor, resize.scope)
+        computed = None if known is None else known.array
+        scales = None if computed is None else np.ravel(computed).tolist()
+    nearest_mode, split = _rounding(resize, scales)
+    if split is not None:
+        _refuse_idle_growth(resize, split[0])
+        if resize.scales is None and not lengths_agree(resize, np.array(scales, np.float32)):
+            raise UnsupportedError(
+                "its computed scales would have to become two constants, which runtimes multiply in another way",
+                node=resize.name,
+                remedy="use --skip upgrade-resize",
+            )
     return _Plan(resize, f"{resize.op}-{since}", tensor, nearest_mode, split)
 
 
-def _rounding(resize: ResizeNode) -> tuple[str, tuple[list[float], list[float]] | None]:
+def _refuse_idle_growth(resize: ResizeNode, growing: list[float]) -> None:
+    """Refuse to split off a resize that onnxruntime would take for a copy because it lengthens no axis."""
+    lengths = resize.input_shape
+    if lengths is None or len(lengths) != len(growing):
+        return
+    pairs = [(n, scale) for n, scale in zip(lengths, growing, strict=True) if scale != 1]
+    if all(isinstance(n, int) and int(np.float32(n) * np.float32(scale)) == n for n, scale in pairs):
+        scales = ", ".join(f"{scale:g}" for _, scale in pairs)
+        raise UnsupportedError(
+            f"it shrinks one axis and scales another by {scales} without lengthening it, which one Resize cannot "
+            "say, and of two onnxruntime takes one for a copy",
+            node=resize.name,
+            remedy="use --skip upgrade-resize",
+        )
+
+
+def _rounding(
+    resize: ResizeNode, scales: list[float] | None
+) -> tuple[str, tuple[list[float], list[float]] | None]:
     if resize.mode != "nearest":
         return "floor", None
-    scales = resize.scales
     if scales is None:
         return _rounding_from_shapes(resize), None
     shrinking = [scale for scale in scales if scale < 1]

@@ -13,7 +13,8 @@ from passes.shapes.partial import LARGEST, Partial
 from rewriter.model import constant_value, in_default_domain
 
 if TYPE_CHECKING:
-    from rewriter.model import Model, Scope
+    from passes.shapes.current import CurrentShapes
+    from rewriter.model import Scope
 
 __all__ = ["ShapeValues", "is_folded_through"]
 
@@ -24,11 +25,11 @@ class ShapeValues:
     """Values of small tensors, each computed once.
 
     Args:
-        model: the model; its declared and inferred shapes are what Shape and Size give.
+        shapes: what Shape and Size give.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, shapes: CurrentShapes) -> None:
+        self._shapes = shapes
         self._known: dict[int, tuple[Tensor, Partial | None]] = {}
 
     def of(self, tensor: Tensor, scope: Scope) -> Partial | None:
@@ -66,7 +67,7 @@ class ShapeValues:
         return list(results) if len(results) == len(node.outputs) else nothing
 
     def _of_shape(self, node: Node, scope: Scope) -> Partial:
-        shape = self._model.shape(node.inputs[0], scope)
+        shape = self._shapes.shape(node.inputs[0], scope)
         if shape is None:
             raise UnknownValueError
         if node.op == "Shape":

@@ -13,14 +13,17 @@ from passes.base import Log, Pass, PassContext, PassResult
 from passes.editing import Names
 from passes.insertions import NodeEdits
 from passes.resize.proof import by_definition
+from passes.shapes.current import CurrentShapes
 from passes.shapes.evaluation import ShapeValues, is_folded_through
-from rewriter.model import display_name, entries
+from passes.shapes.operators import OPERATORS
+from rewriter.model import display_name, entries, in_default_domain
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode, Scope
 
-__all__ = ["FoldSizeConstants", "is_plain", "remove_idle"]
+__all__ = ["FoldSizeConstants", "fold_known", "is_plain", "lengths_agree", "remove_idle"]
 
+_SMALL_ARRAYS = {*OPERATORS, "Shape", "Size", "Constant"}
 _CONTROLS = ("roi", "scales", "sizes")
 
 
@@ -38,17 +41,41 @@ class FoldSizeConstants(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
-        folding: _Folding | None = None
-        for resize in model.resizes():
-            for control in _CONTROLS:
-                tensor = resize.input(control)
-                if tensor is None or is_plain(tensor):
-                    continue
-                folding = folding or _Folding(model, log)
-                folding.fold(resize, control, tensor)
-        if folding is not None:
-            remove_idle(model, folding.idle, log)
+        shapes: CurrentShapes | None = None
+        while _computed_controls(model):
+            # What is written makes more known: shapes are inferred anew until nothing more follows.
+            if shapes is None:
+                shapes = CurrentShapes(model)
+                if any(shapes.is_stale(resize) for resize in model.resizes()):
+                    shapes.refresh()
+            else:
+                shapes.refresh()
+            log.notes.clear()
+            if not fold_known(model, shapes, log):
+                break
         return log.result()
+
+
+def fold_known(model: Model, shapes: CurrentShapes, log: Log) -> bool:
+    """Fold all that follows from constants and `shapes`; whether that was anything."""
+    computed = _computed_controls(model)
+    if not computed:
+        return False
+    folding = _Folding(model, log, shapes)
+    for resize, control, tensor in computed:
+        folding.fold(resize, control, tensor)
+    remove_idle(model, folding.idle, log)
+    return bool(folding.idle)
+
+
+def _computed_controls(model: Model) -> list[tuple[ResizeNode, str, Tensor]]:
+    """The sizes, scales and roi that nodes compute."""
+    return [
+        (resize, control, tensor)
+        for resize in model.resizes()
+        for control in _CONTROLS
+        if (tensor := resize.input(control)) is not None and not is_plain(tensor)
+    ]
 
 
 def is_plain(tensor: Tensor) -> bool:
@@ -57,23 +84,28 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 _DISPUTED = (
-    "onnx's checker multiplies lengths by constant scales in float64, which contradicts the declared shape; "
-    "explicit-sizes replaces them"
+    "as constants, shape inference would multiply them in float64 and onnxruntime in float32, which gives different "
+    "lengths here; explicit-sizes replaces them where it can"
 )
 
 
-def _is_agreed(resize: ResizeNode, scales: np.ndarray) -> bool:
-    """Whether onnx's shape inference would find the declared output lengths, were the scales constant."""
-    before, after = resize.input_shape, resize.output_shape
-    if before is None or after is None or len(before) != len(after):
+def lengths_agree(resize: ResizeNode, scales: np.ndarray) -> bool:
+    """Whether shape inference, were the scales constant, would find the lengths that onnxruntime computes.
+
+    Where it does not, onnx's checker rejects what the file declares, and onnxruntime does not run the resize at the
+    end of a branch, whose output it allocates with the inferred shape.
+    """
+    lengths = resize.input_shape
+    if lengths is None:
         return True
-    axes = [axis % len(before) for axis in resize.node.attrs.get("axes") or range(len(before))]
+    axes = [axis % len(lengths) for axis in resize.node.attrs.get("axes") or range(len(lengths))]
     if len(axes) != scales.size:
         return True
-    lengths = [(before[axis], after[axis]) for axis in axes]
+    pairs = [(lengths[axis], scale) for axis, scale in zip(axes, np.ravel(scales), strict=True)]
     return all(
-        not isinstance(n, int) or not isinstance(m, int) or int(n * float(scale)) == m
-        for (n, m), scale in zip(lengths, scales.ravel(), strict=True)
+        int(np.float32(n) * np.float32(scale)) == int(n * float(scale))
+        for n, scale in pairs
+        if isinstance(n, int)
     )
 
 
@@ -83,13 +115,14 @@ class _Folding:
 
     model: Model
     log: Log
+    shapes: CurrentShapes
     constants: dict[int, tuple[Tensor, Constant]] = field(default_factory=dict)
     seen: set[int] = field(default_factory=set)
     idle: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.values = ShapeValues(self.model)
         self.names = Names(self.model)
+        self.values = ShapeValues(self.shapes)
 
     def fold(self, resize: ResizeNode, control: str, tensor: Tensor) -> None:
         """Fold one input of a resize, or the known parts behind it."""
@@ -100,7 +133,7 @@ class _Folding:
             value = self.values.of(source, scope)
             array = None if value is None else value.array
             if array is not None:
-                if reader is not resize.node or control != "scales" or _is_agreed(resize, array):
+                if reader is not resize.node or control != "scales" or lengths_agree(resize, array):
                     self._replace(reader, what, source, array, scope)
                 else:
                     self.log.note(scope.path, resize.name, "keeps its computed scales: " + _DISPUTED)
@@ -156,8 +189,8 @@ def remove_idle(model: Model, nodes: Sequence[Node], log: Log) -> None:
         node = candidates.pop()
         if not node.outputs or any(tensor.outputs or id(tensor) in outputs for tensor in node.outputs):
             continue
-        if any(isinstance(value, Graph) for value in node.attrs.values()):
-            continue
+        if node.op not in _SMALL_ARRAYS or not in_default_domain(node):
+            continue  # computes more than small arrays; not ours to remove
         if id(node) not in home:
             home.update(_homes(model))
         graph, path = home[id(node)]

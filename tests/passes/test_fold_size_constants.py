@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 import passes
+from passes.shapes.current import CurrentShapes
 from passes.shapes.evaluation import ShapeValues
 from passes.shapes.operators import OPERATORS
 from rewriter.model import Model
@@ -28,7 +29,7 @@ def computed(node: onnx.NodeProto, arrays: dict[str, np.ndarray], opset: int) ->
     proto = make_model([node], [], outputs, constants, opset=opset)
     model = Model.from_proto(proto)
     scope = next(model.scopes())
-    values = ShapeValues(model)
+    values = ShapeValues(CurrentShapes(model))
     ours = [values.of(output, scope) for output in scope.graph.nodes[0].outputs]
     return [None if value is None else value.array for value in ours], run(proto, {})
 
@@ -158,7 +159,7 @@ def test_what_is_open_or_large_is_not_computed(
     constants = [tensor(name, array, array.dtype) for name, array in named.items()]
     model = Model.from_proto(make_model([node], [], [info("y", None)], constants, opset=18))
     scope = next(model.scopes())
-    assert ShapeValues(model).of(scope.graph.nodes[0].outputs[0], scope) is None
+    assert ShapeValues(CurrentShapes(model)).of(scope.graph.nodes[0].outputs[0], scope) is None
 
 
 def up(inputs: list[str], output: str = "y", name: str = "up", **attributes: Any) -> onnx.NodeProto:

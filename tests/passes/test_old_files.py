@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from rewriter.errors import UnsupportedError
 from rewriter.model import Model
 from rewriter.rewriting import rewrite
 from tests.model.onnx_models import info, make_model, run, tensor
@@ -132,7 +133,13 @@ def _sweep(count: int, seed: int) -> Counter[str]:
         except Exception:  # what onnxruntime does not run has no values to keep
             seen["not runnable"] += 1
             continue
-        done = rewrite(Model.from_proto(proto), intent="preserve")
+        try:
+            done = rewrite(Model.from_proto(proto), intent="preserve")
+        except UnsupportedError as error:
+            # The documented exception: refused, because no two Resizes have these values in onnxruntime.
+            assert "takes one for a copy" in str(error), kind
+            seen["refused"] += 1
+            continue
         done.check()
         written = done.model.to_proto()
         actual = run(written, feeds)[0]
@@ -148,7 +155,7 @@ def _sweep(count: int, seed: int) -> Counter[str]:
 
 def test_old_models_keep_their_values_bit_for_bit() -> None:
     seen = _sweep(320, seed=5)
-    assert seen["not runnable"] < 40, seen
+    assert seen["not runnable"] < 16 and seen["refused"] < 4, seen
     for place in PLACES:
         for op in ("Upsample-7", "Upsample-9", "Resize-10"):
             assert any(place in kind and op in kind for kind in seen), (place, op)
@@ -156,4 +163,36 @@ def test_old_models_keep_their_values_bit_for_bit() -> None:
 
 @pytest.mark.slow
 def test_old_models_keep_their_values_bit_for_bit_in_a_long_sweep() -> None:
-    assert _sweep(5000, seed=6)["not runnable"] < 500
+    seen = _sweep(5000, seed=6)
+    assert seen["not runnable"] < 250 and seen["refused"] < 50, seen
+
+
+def _one(op: str, opset: int, mode: str, scales: list[float], lengths: list[int], place: str) -> Any:
+    nodes = [
+        helper.make_node("Constant", [], ["s0"], value=tensor("", [1.0, 1.0])),
+        helper.make_node("Constant", [], ["s1"], value=tensor("", scales)),
+        helper.make_node("Concat", ["s0", "s1"], ["s"], axis=0),
+        helper.make_node(op, ["a", "s"], ["r"], name="old", mode=mode),
+    ]
+    nodes, _ = _placed(nodes, place)
+    inputs = [info("x", [1, 2, *lengths]), info("c", [], TensorProto.BOOL)]
+    proto = make_model(nodes, inputs, [info("y", [None] * 4)], opset=opset)
+    x = np.random.default_rng(0).standard_normal((1, 2, *lengths)).astype(np.float32)
+    return proto, {"x": x, "c": np.array(True)}
+
+
+@pytest.mark.parametrize("place", PLACES[:3])
+@pytest.mark.parametrize("scales", [[0.9, 2.0], [0.9, 0.7]])
+def test_lengths_on_which_float32_and_float64_disagree(scales: list[float], place: str) -> None:
+    # 10 × float32(0.9) is 9 in float32 and 8 in float64. onnxruntime computes the one, and allocates the output of a
+    # branch with the other where the scales are constant, so that no pass must make them constant.
+    proto, feeds = _one("Resize", 10, "linear", scales, [10, 3], place)
+    for wanted in (["upgrade-resize"], ["fold-size-constants"], ["upgrade-resize", "explicit-sizes"], None):
+        done = rewrite(Model.from_proto(proto), intent="preserve", passes=wanted)
+        np.testing.assert_array_equal(run(done.model.to_proto(), feeds)[0], run(proto, feeds)[0])
+
+
+def test_a_growth_that_lengthens_nothing_beside_a_shrinking_axis_is_refused() -> None:
+    proto, _ = _one("Resize", 10, "nearest", [0.3, 1.1], [8, 8], "main")
+    with pytest.raises(UnsupportedError, match="takes one for a copy"):
+        rewrite(Model.from_proto(proto), intent="preserve")

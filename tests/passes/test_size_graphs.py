@@ -196,3 +196,85 @@ def test_a_crop_that_keeps_the_length_of_an_axis_stays() -> None:
     model = Model.from_proto(proto)
     result = passes.run(model, PASS)
     assert not model.is_edited and "copies an axis" in result.notes[0].message
+
+
+# -- shapes that cannot be relied on --------------------------------------------------------------------------
+
+
+def chain(*nodes: onnx.NodeProto, shape: list[Any], constants: dict[str, Any]) -> onnx.ModelProto:
+    """Resize A by float32(5/3), a Relu, and `nodes` from ``b`` to ``y``; no shape but the input's is declared."""
+    head = [
+        helper.make_node("Resize", ["x", "", "five_thirds"], ["a"], name="A", mode="linear"),
+        helper.make_node("Relu", ["a"], ["b"]),
+    ]
+    tensors = [tensor("five_thirds", [1, 1, 5 / 3, 5 / 3])]
+    tensors += [tensor(k, v, np.float32 if k.startswith("f") else np.int64) for k, v in constants.items()]
+    return make_model([*head, *nodes], [info("x", shape)], [info("y", [None] * 4)], tensors)
+
+
+def up(name: str, source: str, target: str, *controls: str, mode: str = "linear") -> onnx.NodeProto:
+    return helper.make_node("Resize", [source, *controls], [target], name=name, mode=mode)
+
+
+TAILS: dict[str, tuple[list[onnx.NodeProto], dict[str, Any]]] = {
+    # 3 × float32(5/3) is 5 in onnxruntime; inference says 4. What follows must not be computed from the 4.
+    "scales": ([up("B", "b", "y", "", "f2")], {"f2": [1, 1, 2, 2]}),
+    "fractional scales": ([up("B", "b", "y", "", "f15")], {"f15": [1, 1, 1.4, 1.4]}),
+    "its shape": (
+        [
+            helper.make_node("Shape", ["b"], ["n"]),
+            helper.make_node("Mul", ["n", "k"], ["z"]),
+            up("B", "b", "y", "", "", "z"),
+        ],
+        {"k": [1, 1, 2, 2]},
+    ),
+    "computed scales": (
+        [
+            helper.make_node("Shape", ["b"], ["n"]),
+            helper.make_node("Cast", ["n"], ["m"], to=1),
+            helper.make_node("Div", ["ft", "m"], ["s"]),
+            up("B", "b", "y", "", "s"),
+        ],
+        {"ft": [1, 1, 7, 7]},
+    ),
+    "an identity by the wrong length": ([up("B", "b", "y", "", "", "z4")], {"z4": [1, 1, 4, 4]}),
+    "three in a row": (
+        [up("B", "b", "c", "", "five_thirds"), up("C", "c", "d", "", "f2"), up("D", "d", "y", "", "f2")],
+        {"f2": [1, 1, 2, 2]},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "wanted", [*((name,) for name in passes.DEFAULT), passes.DEFAULT], ids=lambda n: n[-1]
+)
+@pytest.mark.parametrize("tail", TAILS)
+def test_lengths_behind_a_disputed_resize_are_not_believed(tail: str, wanted: tuple[str, ...]) -> None:
+    nodes, constants = TAILS[tail]
+    proto = chain(*nodes, shape=[1, 1, 3, 3], constants=constants)
+    x = np.random.default_rng(0).standard_normal((1, 1, 3, 3)).astype(np.float32)
+    model = Model.from_proto(proto)
+    passes.run(model, wanted, intent="preserve")
+    written = model.to_proto()
+    np.testing.assert_array_equal(run(written, {"x": x})[0], run(proto, {"x": x})[0])
+    again = Model.from_proto(written)
+    assert passes.run(again, wanted, intent="preserve").changes == ()
+    assert again.to_bytes() == written.SerializeToString()
+
+
+def test_a_disputed_resize_inside_a_function_or_branch() -> None:
+    body = [
+        helper.make_node("Constant", [], ["k"], value=tensor("", [1, 1, 5 / 3, 1.1])),
+        up("A", "i", "o", "", "k", mode="nearest"),
+    ]
+    function = helper.make_function("local", "Up", ["i"], ["o"], body, [helper.make_opsetid("", 18)])
+    call = helper.make_node("Up", ["x"], ["a"], domain="local")
+    tail = [helper.make_node("Relu", ["a"], ["b"]), up("B", "b", "y", "", "f2")]
+    constants = [tensor("f2", [1, 1, 2, 2])]
+    image, result = [info("x", [1, 1, 3, 4])], [info("y", [None] * 4)]
+    proto = make_model([call, *tail], image, result, constants, functions=[function], domains={"local": 1})
+    x = np.random.default_rng(0).standard_normal((1, 1, 3, 4)).astype(np.float32)
+    for wanted in (PASS, passes.DEFAULT):
+        model = Model.from_proto(proto)
+        passes.run(model, wanted, intent="preserve")
+        np.testing.assert_array_equal(run(model.to_proto(), {"x": x})[0], run(proto, {"x": x})[0])
