@@ -1,0 +1,98 @@
+"""Which input sizes to try next: those at which the words that are left differ most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+from rewriter.resampling.fingerprint.matching import Evidence
+from rewriter.resampling.kernels import Row
+from rewriter.resampling.vocabulary import Word
+
+__all__ = ["LengthRule", "distinguishing_lengths", "groups_at", "proposals"]
+
+_SMALL = tuple((n, m) for n in (1, 2, 3, 4, 5, 8, 9) for m in (1, 2, 3, 4, 5, 7, 8, 11, 16) if n != m)
+_WHOLE = tuple((n, n * factor) for n in (1, 2, 3, 5, 6) for factor in (2, 3, 4))
+
+
+class LengthRule:
+    """How a function's output length follows from its input length, as far as the probes tell."""
+
+    def __init__(self, pairs: Sequence[tuple[int, int]]) -> None:
+        self.pairs = list(dict.fromkeys(pairs))
+
+    @property
+    def fixed(self) -> bool:
+        """Whether several input lengths gave one output length."""
+        return len(self.pairs) > 1 and len({m for _, m in self.pairs}) == 1
+
+    @property
+    def ratio(self) -> Fraction | None:
+        """The factor, where it is the same at several lengths (or the only one seen is whole)."""
+        ratios = {Fraction(m, n) for n, m in self.pairs}
+        if len(ratios) != 1 or (len(self.pairs) == 1 and self.pairs[0][1] % self.pairs[0][0]):
+            return None
+        return next(iter(ratios))
+
+    def output(self, n: int) -> int:
+        """The output length expected for input length `n`."""
+        last_n, last_m = self.pairs[-1]
+        return last_m if self.fixed else max(1, n * last_m // last_n)
+
+
+def proposals(evidence: Evidence) -> list[dict[int, int]]:
+    """Input lengths by spatial axis, for shapes that were not tried yet; most useful ones first."""
+    spatial = evidence.spatial
+    if not spatial:
+        return []
+    base = evidence.probes[0]
+    tried = {tuple(probe.input_shape[axis] for axis in spatial) for probe in evidence.probes}
+    largest = max(64, *(2 * base.input_shape[axis] for axis in spatial))
+    result = []
+    for change in range(12):
+        lengths = {}
+        for place, axis in enumerate(spatial):
+            options = _lengths(base.input_shape[axis], base.output_shape[base.axes[axis].output_axis])
+            lengths[axis] = min(max(1, options[(change + place) % len(options)]), largest)
+        key = tuple(lengths[axis] for axis in spatial)
+        if key not in tried:
+            tried.add(key)
+            result.append(lengths)
+    return result
+
+
+def _lengths(n: int, m: int) -> list[int]:
+    """Lengths around those seen: coprime ones, halves and doubles of the output (exact ties), one pixel."""
+    return [n + 3, 2 * m, max(1, m // 2), n + 1, 5, 8, 4 * m, 12, 3, 1, 2, m + 1]
+
+
+def groups_at(words: Iterable[Word], n: int, m: int, axis: int) -> dict[tuple[Row, ...] | None, list[Word]]:
+    """Words by what they mean at these lengths; None for those that mean nothing there."""
+    groups: dict[tuple[Row, ...] | None, list[Word]] = {}
+    for word in words:
+        meant = word.axis(n, m, axis)
+        groups.setdefault(None if meant is None else meant.rows, []).append(word)
+    return groups
+
+
+def distinguishing_lengths(
+    words: Sequence[Word], rules: dict[int, LengthRule], anywhere: bool
+) -> tuple[int, int] | None:
+    """(n, m) at which the words do not all mean the same; None where they agree at every length that is tried.
+
+    With `anywhere`, all lengths count; else only those that fit what the function does with lengths.
+    """
+    axis, rule = next(iter(rules.items()))
+    if anywhere:
+        pairs: list[tuple[int, int]] = [*_SMALL, *_WHOLE]
+    elif rule.ratio is not None:
+        pairs = [(n, int(n * rule.ratio)) for n in range(1, 25) if (n * rule.ratio).denominator == 1]
+    elif rule.fixed:
+        pairs = [(n, rule.output(n)) for n in range(1, 2 * rule.output(1) + 4)]
+    else:
+        pairs = list(rule.pairs)
+    for n, m in pairs:
+        meanings = [key for key in groups_at(words, n, m, axis) if key is not None]
+        if len(meanings) > 1:
+            return n, m
+    return None
