@@ -61,9 +61,7 @@ def _blending(axis: RecoveredAxis, kernel: str) -> Roi | None:
 
     def model(ends: np.ndarray) -> np.ndarray:
         roi = tuple(Fraction(float(end) / last).limit_denominator(10**8) for end in ends)
-        return dense(
-            AxisResize(axis.n_in, axis.n_out, kernel, "tf_crop_and_resize", roi=(roi[0], roi[1]))
-        )
+        return dense(AxisResize(axis.n_in, axis.n_out, kernel, "tf_crop_and_resize", roi=(roi[0], roi[1])))
 
     ends = np.array(line)
     if kernel == "cubic" and axis.n_out > 1:

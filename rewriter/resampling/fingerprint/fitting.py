@@ -130,7 +130,7 @@ def _scales(evidence: Evidence) -> Iterator[dict[int, Fraction]]:
         if low >= high:
             return
         measured = _measured_scale(max(seen, key=lambda a: a.n_out))
-        near = [value for value in simple_near(float(low), float(high), 40)]
+        near = simple_near(float(low), float(high), 40)
         if measured is not None:
             slope, slack = measured
             near = [value for value in near if abs(float(value) - slope) <= slack]

@@ -14,7 +14,13 @@ from rewriter.resampling.fingerprint.fitting import fitted_words
 from rewriter.resampling.fingerprint.matching import Evidence, Match, centroids, matches, weight_difference
 from rewriter.resampling.fingerprint.recovery import RecoveredResize, recover
 from rewriter.resampling.fingerprint.result import Fingerprint, Nearest
-from rewriter.resampling.fingerprint.sizes import LengthRule, distinguishing_lengths, groups_at, proposals
+from rewriter.resampling.fingerprint.sizes import (
+    LARGE,
+    LengthRule,
+    distinguishing_lengths,
+    groups_at,
+    proposals,
+)
 from rewriter.resampling.proof import ShiftProfile
 from rewriter.resampling.vocabulary import Word, vocabulary
 
@@ -47,7 +53,7 @@ class _Identification:
         self.function, self.shape, self.dtype, self.seed = function, shape, dtype, seed
         self.evidence = Evidence()
         self.found: list[Match] = []
-        self.candidates: list[Word] = vocabulary()
+        self.candidates: list[Word] = vocabulary(len(shape))
         self.calls = 0
 
     def run(self, sizes: int) -> Fingerprint:
@@ -60,6 +66,7 @@ class _Identification:
         if not self.evidence.spatial:
             self._look_for_a_resized_axis()
         try:
+            self._try_small()
             self._match()
             self._distinguish(sizes)
         except NotAResizeError as error:
@@ -94,6 +101,13 @@ class _Identification:
             if self.evidence.spatial:
                 return
 
+    def _try_small(self) -> None:
+        """Probe a large image's function at a small size before anything is matched."""
+        if any(self.shape[axis] > LARGE for axis in self.evidence.spatial):
+            for lengths in proposals(self.evidence)[:2]:
+                if self._tried(lengths):
+                    return
+
     def _match(self) -> None:
         if not self.evidence.axes():
             self.found = []
@@ -104,7 +118,7 @@ class _Identification:
         for words in fitted_words(self.evidence):
             self.found = matches(words, self.evidence)
             if self.found:
-                self.candidates = [*vocabulary(), *words]
+                self.candidates = [*vocabulary(len(self.shape)), *words]
                 return
 
     def _distinguish(self, sizes: int) -> None:
@@ -161,7 +175,9 @@ class _Identification:
             )
         reordered = self._reordered_axis()
         if reordered is not None:
-            return self._result("not_a_resize", reason=f"it mixes or reorders the entries of axis {reordered}")
+            return self._result(
+                "not_a_resize", reason=f"it mixes or reorders the entries of axis {reordered}"
+            )
         return self._result("unnamed", reason=self._extras(), nearest=self._nearest())
 
     def _extras(self) -> str:
@@ -188,16 +204,22 @@ class _Identification:
     def _nearest(self, most: int = 3) -> tuple[Nearest, ...]:
         axes = self.evidence.axes()[:4]
         scored: list[tuple[float, Word]] = []
-        candidates = [*vocabulary(), *(word for words in fitted_words(self.evidence) for word in words)]
+        candidates = [
+            *vocabulary(len(self.shape)),
+            *(word for words in fitted_words(self.evidence) for word in words),
+        ]
         for word in candidates:
             meant = [word.axis(axis.n_in, axis.n_out, axis.axis) for axis in axes]
             if any(m is None for m in meant):
                 continue
             scored.append(
-                (max(weight_difference(m, a) for m, a in zip(meant, axes, strict=True) if m is not None), word)
+                (
+                    max(weight_difference(m, a) for m, a in zip(meant, axes, strict=True) if m is not None),
+                    word,
+                )
             )
         scored.sort(key=lambda entry: entry[0])
-        nearest = []
+        nearest: list[Nearest] = []
         seen: list[float] = []
         for difference, word in scored:
             if len(nearest) == most:
@@ -223,9 +245,7 @@ class _Identification:
             extra = {
                 "gain": probes[0].gain,
                 "offset": probes[0].offset,
-                "extrapolation": next(
-                    (p.extrapolation for p in probes if p.extrapolation is not None), None
-                ),
+                "extrapolation": next((p.extrapolation for p in probes if p.extrapolation is not None), None),
             }
         return Fingerprint(
             kind=kind,

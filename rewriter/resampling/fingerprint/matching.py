@@ -155,9 +155,7 @@ def _is_tie(meant: AxisLike, axis: RecoveredAxis, i: int, limit: float) -> bool:
     lone = taken.size == 1 and np.abs(axis.matrix[i]).sum() <= 1 + 2 * limit
     if getattr(meant, "kernel", None) == "nearest" and lone and meant.rows[i]:
         half = 0.5 if str(getattr(meant, "rounding", "")).startswith(("round", "half")) else 0.0
-        return (
-            abs(x - half - round(x - half)) <= slack and abs(int(taken[0]) - meant.rows[i][0][0]) == 1
-        )
+        return abs(x - half - round(x - half)) <= slack and abs(int(taken[0]) - meant.rows[i][0][0]) == 1
     empty = np.abs(axis.matrix[i]).max() <= limit
     on_border = min(abs(x), abs(x - (meant.n_in - 1))) <= slack
     return on_border and ((empty and bool(meant.rows[i])) or (lone and not meant.rows[i]))

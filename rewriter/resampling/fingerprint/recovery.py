@@ -168,7 +168,9 @@ class _Recovery:
         if n == 1:
             return (self._line(self.total, k) / self.gain)[:, None]
         period = n if n <= widest else self._period(n, self.prober.output_shape[self.order[k]])
-        combs = [_along((np.arange(n) % period == p).astype(float), k, self.prober.shape) for p in range(period)]
+        combs = [
+            _along((np.arange(n) % period == p).astype(float), k, self.prober.shape) for p in range(period)
+        ]
         answers = self.prober.many(combs)
         unit = self.gain * self.prober.signalling.amplitude
         columns = np.stack([self._line(answer - self.zero, k) / unit for answer in answers], axis=1)
@@ -266,7 +268,9 @@ class _Recovery:
         if np.ptp(inside) > limit or (outside.size and np.ptp(outside) > limit):
             raise NotAResizeError("it adds values that differ from pixel to pixel")
         middle = float(np.median(inside))
-        return (0.0 if abs(middle) <= limit else middle), (float(np.median(outside)) if outside.size else None)
+        return (0.0 if abs(middle) <= limit else middle), (
+            float(np.median(outside)) if outside.size else None
+        )
 
 
 def _along(values: np.ndarray, axis: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 from rewriter.resampling.fingerprint.matching import Evidence
 from rewriter.resampling.kernels import Row
-from rewriter.resampling.vocabulary import Word
+from rewriter.resampling.vocabulary import AxisLike, Word
 
-__all__ = ["LengthRule", "distinguishing_lengths", "groups_at", "proposals"]
+__all__ = ["LARGE", "LengthRule", "distinguishing_lengths", "groups_at", "proposals"]
+
+LARGE = 64
+"""Lengths beyond this cost exact arithmetic time and tell words apart no better; smaller ones are tried first."""
 
 _SMALL = tuple((n, m) for n in (1, 2, 3, 4, 5, 8, 9) for m in (1, 2, 3, 4, 5, 7, 8, 11, 16) if n != m)
 _WHOLE = tuple((n, n * factor) for n in (1, 2, 3, 5, 6) for factor in (2, 3, 4))
@@ -47,13 +51,12 @@ def proposals(evidence: Evidence) -> list[dict[int, int]]:
         return []
     base = evidence.probes[0]
     tried = {tuple(probe.input_shape[axis] for axis in spatial) for probe in evidence.probes}
-    largest = max(64, *(2 * base.input_shape[axis] for axis in spatial))
     result = []
     for change in range(12):
         lengths = {}
         for place, axis in enumerate(spatial):
             options = _lengths(base.input_shape[axis], base.output_shape[base.axes[axis].output_axis])
-            lengths[axis] = min(max(1, options[(change + place) % len(options)]), largest)
+            lengths[axis] = options[(change + place) % len(options)]
         key = tuple(lengths[axis] for axis in spatial)
         if key not in tried:
             tried.add(key)
@@ -63,7 +66,10 @@ def proposals(evidence: Evidence) -> list[dict[int, int]]:
 
 def _lengths(n: int, m: int) -> list[int]:
     """Lengths around those seen: coprime ones, halves and doubles of the output (exact ties), one pixel."""
-    return [n + 3, 2 * m, max(1, m // 2), n + 1, 5, 8, 4 * m, 12, 3, 1, 2, m + 1]
+    if n > LARGE:
+        return [17, 23, 5, 8, 32, 12, 3, 1, 2, 40, 11, 29]
+    around = [n + 3, 2 * m, max(1, m // 2), n + 1, 5, 8, 4 * m, 12, 3, 1, 2, m + 1]
+    return [min(length, 2 * LARGE) for length in around]
 
 
 def groups_at(words: Iterable[Word], n: int, m: int, axis: int) -> dict[tuple[Row, ...] | None, list[Word]]:
@@ -71,8 +77,14 @@ def groups_at(words: Iterable[Word], n: int, m: int, axis: int) -> dict[tuple[Ro
     groups: dict[tuple[Row, ...] | None, list[Word]] = {}
     for word in words:
         meant = word.axis(n, m, axis)
-        groups.setdefault(None if meant is None else meant.rows, []).append(word)
+        groups.setdefault(None if meant is None else _rows(meant), []).append(word)
     return groups
+
+
+@lru_cache(maxsize=4096)
+def _rows(axis: AxisLike) -> tuple[Row, ...]:
+    """The rows of a map; many words build equal maps."""
+    return axis.rows
 
 
 def distinguishing_lengths(
@@ -88,7 +100,8 @@ def distinguishing_lengths(
     elif rule.ratio is not None:
         pairs = [(n, int(n * rule.ratio)) for n in range(1, 25) if (n * rule.ratio).denominator == 1]
     elif rule.fixed:
-        pairs = [(n, rule.output(n)) for n in range(1, 2 * rule.output(1) + 4)]
+        m = rule.output(1)
+        pairs = [(n, m) for n in dict.fromkeys((1, 2, 3, 4, 5, 7, 8, 11, 12, 13, m, 2 * m)) if n <= 4 * LARGE]
     else:
         pairs = list(rule.pairs)
     for n, m in pairs:

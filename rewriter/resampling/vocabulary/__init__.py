@@ -10,9 +10,13 @@ from rewriter.resampling.vocabulary.word import FRAMEWORKS, AxisLike, Word
 __all__ = ["FRAMEWORKS", "AxisLike", "Word", "onnx_crops", "onnx_words", "vocabulary"]
 
 
-def vocabulary() -> list[Word]:
-    """All words without free parameters, in the order of `FRAMEWORKS`."""
-    return [
+def vocabulary(rank: int | None = None) -> list[Word]:
+    """All words without free parameters, in the order of `FRAMEWORKS`.
+
+    Args:
+        rank: of the tensor; leaves out layers that take another one.
+    """
+    words = [
         *tensorflow_words(),
         *keras_words(),
         *tflite_words(),
@@ -20,3 +24,4 @@ def vocabulary() -> list[Word]:
         *coreml_words(),
         *pytorch_words(),
     ]
+    return [word for word in words if rank is None or word.rank in (None, rank)]

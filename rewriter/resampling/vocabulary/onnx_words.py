@@ -96,13 +96,17 @@ def _spelled(options: dict[str, Any]) -> list[tuple[str, Any]]:
     if "cubic_a" in options:
         spelled.append(("cubic_coeff_a", round(float(options["cubic_a"]), 6)))
     for name in ("exclude_outside", "antialias"):
-        if options["mode"] == "cubic" and name == "exclude_outside" or options.get(name):
+        if (options["mode"] == "cubic" and name == "exclude_outside") or options.get(name):
             spelled.append((name, int(bool(options.get(name)))))
     return spelled
 
 
 def _resize(coordinates: str, options: dict[str, Any], scales: Mapping[int, Fraction] | None) -> Word:
-    arguments = [("mode", options["mode"]), ("coordinate_transformation_mode", coordinates), *_spelled(options)]
+    arguments = [
+        ("mode", options["mode"]),
+        ("coordinate_transformation_mode", coordinates),
+        *_spelled(options),
+    ]
     if scales is not None:
         arguments.append(("scales", tuple(round(float(scales[axis]), 7) for axis in sorted(scales))))
     notes = [_NOTES.get(coordinates, ""), "from opset 18" if options.get("antialias") else ""]

@@ -16,6 +16,7 @@ _METHODS = {
     "ResizeBicubic": "bicubic",
     "ResizeArea": "area",
 }
+_WHOLE = "repeats pixels, by whole factors"
 _TABLE = "its kernel rounds weights to a table of 1,024 steps (up to 4e-3)"
 
 
@@ -67,16 +68,16 @@ def keras_words() -> list[Word]:
     """Keras 3 on the TensorFlow backend: UpSampling1D/2D/3D and Resizing."""
     nearest = _whole_factors(_build("ResizeNearestNeighbor"))
     words = [
-        Word("keras", "UpSampling1D", (), nearest, note="repeats pixels; whole factors"),
-        Word("keras", "UpSampling3D", (), nearest, note="repeats pixels; whole factors"),
-        Word("keras", "UpSampling2D", (("interpolation", "nearest"),), nearest, note="whole factors"),
+        Word("keras", "UpSampling1D", (), nearest, note=_WHOLE, rank=3),
+        Word("keras", "UpSampling2D", (("interpolation", "nearest"),), nearest, note=_WHOLE, rank=4),
+        Word("keras", "UpSampling3D", (), nearest, note=_WHOLE, rank=5),
     ]
     for op in ("ResizeBilinear", "ResizeBicubic"):
         interpolation = ("interpolation", _METHODS[op])
         build, tabulated = _build(op, False, True), op == "ResizeBicubic"
         note = _TABLE if tabulated else ""
         words.append(
-            Word("keras", "UpSampling2D", (interpolation,), _whole_factors(build), tabulated, note)
+            Word("keras", "UpSampling2D", (interpolation,), _whole_factors(build), tabulated, note, rank=4)
         )
     for op in ("ResizeBilinear", "ResizeBicubic", "ResizeNearestNeighbor"):
         arguments = (("interpolation", _METHODS[op]), ("antialias", False))

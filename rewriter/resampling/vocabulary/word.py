@@ -16,7 +16,9 @@ FRAMEWORKS = ("tensorflow", "keras", "tflite", "onnx", "coreml", "pytorch", "met
 
 
 class AxisLike(Protocol):
-    """What a word means on one axis; see `rewriter.resampling.axis.AxisResize`."""
+    """What a word means on one axis; see `rewriter.resampling.axis.AxisResize`. Hashable, equal maps by value."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def n_in(self) -> int: ...
@@ -47,6 +49,7 @@ class Word:
         build: the map of one axis.
         tabulated: whether the kernel takes its weights from a table, so that they are off by up to 4e-3.
         note: what a reader has to know, e.g. that it was read in documentation only.
+        rank: of the tensors that it takes, None for any.
     """
 
     framework: str
@@ -55,6 +58,7 @@ class Word:
     build: Build = field(compare=False, repr=False)
     tabulated: bool = field(default=False, compare=False)
     note: str = field(default="", compare=False)
+    rank: int | None = field(default=None, compare=False)
 
     def axis(self, n_in: int, n_out: int, axis: int) -> AxisLike | None:
         """The map of one axis; None where the word cannot be said at these lengths."""
