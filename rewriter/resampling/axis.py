@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal
-
-import numpy as np
 
 from rewriter.errors import UnsupportedError
-from rewriter.resampling.coordinates import COORDINATES, Grid, source_coordinates
+from rewriter.resampling.axis_map import Arithmetic, AxisMap
+from rewriter.resampling.coordinates import COORDINATES, CROPPING, Grid, source_coordinates
 from rewriter.resampling.kernels import ROUNDINGS, Row, kernel_row, nearest_row
 
 __all__ = ["Arithmetic", "AxisResize", "KERNELS"]
 
 KERNELS = ("nearest", "linear", "cubic")
-Arithmetic = Literal["exact", "float64", "float32"]
 
 
 @dataclass(frozen=True)
-class AxisResize:
+class AxisResize(AxisMap):
     """A resize of one axis: the linear map y = M x with M of shape [n_out, n_in].
 
     Attributes:
@@ -34,6 +31,7 @@ class AxisResize:
         exclude_outside: drop taps outside the input and renormalise (cubic and antialias).
         antialias: stretch the kernel when downscaling.
         roi: start and end of the region as fractions of the axis (``tf_crop_and_resize`` only).
+        documented_only, assumption: as in `AxisMap`; two resizes that differ in nothing else are equal.
     """
 
     n_in: int
@@ -46,6 +44,8 @@ class AxisResize:
     exclude_outside: bool = False
     antialias: bool = False
     roi: tuple[Fraction, Fraction] = (Fraction(0), Fraction(1))
+    documented_only: bool = field(default=False, compare=False)
+    assumption: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.n_in < 1 or self.n_out < 1:
@@ -66,6 +66,12 @@ class AxisResize:
         """The scale that the coordinate formula uses."""
         return Fraction(self.n_out, self.n_in) if self.scale is None else self.scale
 
+    @property
+    def stretch(self) -> Fraction:
+        """How much wider than at scale 1 the kernel is: 1 unless antialias and downscaling."""
+        scale = self.effective_scale
+        return 1 / scale if self.antialias and scale < 1 else Fraction(1)
+
     def source_coordinates(self) -> list[Fraction]:
         """Where each output pixel samples, in input pixels, before clamping; length n_out."""
         return source_coordinates(
@@ -82,45 +88,22 @@ class AxisResize:
         return tuple(self._row(x) for x in self.source_coordinates())
 
     def _row(self, x: Fraction) -> Row:
-        if self.coordinates == "tf_crop_and_resize" and not 0 <= x <= self.n_in - 1:
+        if self.coordinates in CROPPING and not 0 <= x <= self.n_in - 1:
             return ()
         if self.kernel == "nearest":
             return nearest_row(x, self.n_in, self.rounding)
-        scale = self.effective_scale
         return kernel_row(
             x,
             self.n_in,
             self.kernel,
             cubic_a=self.cubic_a,
             exclude_outside=self.exclude_outside,
-            stretch=1 / scale if self.antialias and scale < 1 else Fraction(1),
+            stretch=self.stretch,
         )
 
-    def matrix(self, arithmetic: Arithmetic = "float64") -> np.ndarray:
-        """The matrix M, shape [n_out, n_in]; computed exactly, then rounded once to the dtype asked for.
-
-        ``exact`` gives an object array of `Fraction`.
-        """
-        if arithmetic == "exact":
-            dense = np.full((self.n_out, self.n_in), Fraction(0), dtype=object)
-        else:
-            dense = np.zeros((self.n_out, self.n_in), dtype=np.float64)
-        for i, row in enumerate(self.rows):
-            for j, weight in row:
-                dense[i, j] = weight if arithmetic == "exact" else float(weight)
-        return dense.astype(np.float32) if arithmetic == "float32" else dense
-
-    @cached_property
-    def is_identity(self) -> bool:
-        """Whether the output equals the input for every input."""
-        return self.n_in == self.n_out and all(row == ((i, Fraction(1)),) for i, row in enumerate(self.rows))
-
-    @cached_property
-    def selection(self) -> tuple[int, ...] | None:
-        """The input index of each output pixel where every row copies one pixel; None where any row blends."""
-        if any(len(row) != 1 or row[0][1] != 1 for row in self.rows):
-            return None
-        return tuple(row[0][0] for row in self.rows)
+    @property
+    def _copies(self) -> bool:
+        return self.kernel == "nearest"
 
     def describe(self) -> str:
         """The semantics in ONNX words, e.g. ``linear align_corners`` or ``nearest asymmetric floor``."""

@@ -2,8 +2,9 @@
 
 With n the input length, m the output length, s the scale (m/n unless the node states one) and i the index of
 an output pixel, each function returns the source coordinate x(i) in input pixels, before any clamping.
-The first seven names are those of the ONNX operator specification (Resize); the last two occur only in Core ML
-(`resize_bilinear` sampling modes ALIGN_CORNERS and OFFSET_CORNERS).
+The first seven names are those of the ONNX operator specification (Resize); the next two occur only in Core ML
+(`resize_bilinear` sampling modes ALIGN_CORNERS and OFFSET_CORNERS). The names that end in ``_fractional`` are how
+onnx's reference implementation reads three modes: it takes n s, which need not be whole, for the output length.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["COORDINATES", "Grid", "ONNX_COORDINATES", "source_coordinates"]
+__all__ = ["COORDINATES", "CROPPING", "Grid", "ONNX_COORDINATES", "source_coordinates"]
 
 _HALF = Fraction(1, 2)
 
@@ -67,6 +68,22 @@ def _offset_corners(g: Grid, i: int) -> Fraction:
     return (i + _HALF) * max(1, g.n - 1) / g.m
 
 
+def _align_corners_fractional(g: Grid, i: int) -> Fraction:
+    width = g.scale * g.n
+    return i * (g.n - 1) / (width - 1) if width != 1 else Fraction(0)
+
+
+def _tf_crop_and_resize_fractional(g: Grid, i: int) -> Fraction:
+    start, end = g.roi
+    width = g.scale * g.n
+    step = Fraction(1, 2) if width == 1 else i / (width - 1)
+    return start * (g.n - 1) + step * (end - start) * (g.n - 1)
+
+
+def _pytorch_half_pixel_fractional(g: Grid, i: int) -> Fraction:
+    return -_HALF if g.scale * g.n == 1 else _half_pixel(g, i)
+
+
 COORDINATES: dict[str, Callable[[Grid, int], Fraction]] = {
     "half_pixel": _half_pixel,
     "half_pixel_symmetric": _half_pixel_symmetric,
@@ -77,8 +94,13 @@ COORDINATES: dict[str, Callable[[Grid, int], Fraction]] = {
     "tf_crop_and_resize": _tf_crop_and_resize,
     "align_corners_centred": _align_corners_centred,
     "offset_corners": _offset_corners,
+    "align_corners_fractional": _align_corners_fractional,
+    "tf_crop_and_resize_fractional": _tf_crop_and_resize_fractional,
+    "pytorch_half_pixel_fractional": _pytorch_half_pixel_fractional,
 }
 ONNX_COORDINATES = tuple(COORDINATES)[:7]
+CROPPING = ("tf_crop_and_resize", "tf_crop_and_resize_fractional")
+"""Modes that give the extrapolation value where they sample outside the input."""
 
 
 def source_coordinates(mode: str, grid: Grid) -> list[Fraction]:

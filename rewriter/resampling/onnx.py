@@ -3,22 +3,22 @@
 Defaults and formulas are those of the operator specification. Where the text is silent or contradicts every
 implementation the rules are those measured in onnxruntime: Upsample and Resize-10 sample `asymmetric`, nearest
 takes the floor when enlarging and the ceiling when shrinking; a given scale is used in the formula as it is.
+Where implementations differ from the text and from each other, `rewriter.resampling.readings` holds each reading.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from rewriter.errors import UnsupportedError
+from rewriter.resampling import readings
 from rewriter.resampling.axis import KERNELS, AxisResize
 from rewriter.resampling.coordinates import ONNX_COORDINATES
 from rewriter.resampling.kernels import ROUNDINGS
+from rewriter.resampling.readings import float32_fraction
 from rewriter.resampling.tensor import TensorResize
 
 __all__ = ["OnnxResize", "SIMPLE"]
@@ -151,35 +151,33 @@ class OnnxResize:
             )
         return axes
 
-    def output_shape(self, input_shape: Sequence[int]) -> tuple[int, ...]:
-        """Output shape by the specification: floor(length × scale) in exact arithmetic, or the sizes.
+    def output_shape(self, input_shape: Sequence[int], reading: str = "specification") -> tuple[int, ...]:
+        """Output shape: floor(length × scale), or the sizes.
 
-        onnxruntime multiplies in float32, which gives one pixel more for some scales (3 × float32(5/3) is 5
-        there, 4 here). Pass the length that the producer declared to `semantics` where it is known.
+        The specification multiplies exactly; onnxruntime in float32, which gives one pixel more or less for some
+        scales (3 × float32(5/3) is 5 there, 4 here). Pass the length that the producer declared to `semantics` where
+        it is known.
         """
-        shape = [int(length) for length in input_shape]
-        for axis, length, _ in self._lengths_and_scales(shape):
-            shape[axis] = length
-        return tuple(shape)
+        return readings.output_shape(self, input_shape, reading)
 
     def semantics(
-        self, input_shape: Sequence[int], output_shape: Sequence[int] | None = None
-    ) -> TensorResize:
+        self,
+        input_shape: Sequence[int],
+        output_shape: Sequence[int] | None = None,
+        reading: str = "specification",
+    ) -> TensorResize[AxisResize]:
         """What the node computes at these shapes.
 
         Args:
             input_shape: fixed lengths, one per axis.
             output_shape: lengths that the producer declared; overrules floor(length × scale).
+            reading: whose reading of the specification, a member of `rewriter.resampling.readings.READINGS`.
+
+        Raises:
+            UnsupportedError: the node does not fit the shape, or that implementation cannot run it.
         """
-        shape = [int(length) for length in input_shape]
-        named = {axis: (length, scale) for axis, length, scale in self._lengths_and_scales(shape)}
-        axes = []
-        for axis, n_in in enumerate(shape):
-            n_out, scale = named.get(axis, (n_in, None))
-            if output_shape is not None:
-                n_out = int(output_shape[axis])
-            axes.append(self._axis(axis, len(shape), n_in, n_out, scale, named=axis in named))
-        return TensorResize(tuple(axes), self.extrapolation_value)
+        axes = readings.axis_maps(self, input_shape, output_shape, reading)
+        return TensorResize(axes, self.extrapolation_value)
 
     def describe(self) -> str:
         """Mode and coordinates in ONNX words, without shapes."""
@@ -188,68 +186,27 @@ class OnnxResize:
             words.append(self.nearest_mode)
         return " ".join(words)
 
-    def _lengths_and_scales(self, shape: list[int]) -> list[tuple[int, int, Fraction | None]]:
-        """(axis, output length, scale in the formula) of each named axis; scale None means the ratio."""
-        axes = self.named_axes(len(shape))
-        if self.scales is not None:
-            return [
-                (axis, math.floor(shape[axis] * scale), scale)
-                for axis, scale in zip(axes, map(_exact, self.scales), strict=True)
-            ]
-        assert self.sizes is not None
-        if self.keep_aspect_ratio_policy == "stretch":
-            return [(axis, size, None) for axis, size in zip(axes, self.sizes, strict=True)]
-        ratios = [Fraction(size, shape[axis]) for axis, size in zip(axes, self.sizes, strict=True)]
-        scale = min(ratios) if self.keep_aspect_ratio_policy == "not_larger" else max(ratios)
-        return [(axis, math.floor(shape[axis] * scale + Fraction(1, 2)), scale) for axis in axes]
-
-    def _axis(
-        self, axis: int, rank: int, n_in: int, n_out: int, scale: Fraction | None, *, named: bool
-    ) -> AxisResize:
-        if not named or (n_in == n_out and scale in (None, 1) and not self._crops):
-            return AxisResize(n_in, n_out, "nearest", "asymmetric", "floor")
-        return AxisResize(
-            n_in,
-            n_out,
-            self.mode,
-            self.coordinate_transformation_mode,
-            self._rounding(n_in, n_out, scale),
-            scale=None if scale is None or scale * n_in == n_out else scale,
-            cubic_a=_exact(self.cubic_coeff_a),
-            exclude_outside=self.exclude_outside,
-            antialias=self.antialias,
-            roi=self._roi(axis, rank),
-        )
-
-    @property
-    def _crops(self) -> bool:
-        # Modes whose grid is not the identity even at equal lengths.
-        return self.coordinate_transformation_mode in ("tf_crop_and_resize", "tf_half_pixel_for_nn")
-
-    def _rounding(self, n_in: int, n_out: int, scale: Fraction | None) -> str:
+    def rounding(self, n_in: int, n_out: int, scale: Fraction | None) -> str:
+        """The nearest rule of one axis; Upsample and Resize-10 decide it by the direction of that axis."""
         if self.nearest_mode != SIMPLE:
             return self.nearest_mode
         return "floor" if (scale if scale is not None else Fraction(n_out, n_in)) >= 1 else "ceil"
 
-    def _roi(self, axis: int, rank: int) -> tuple[Fraction, Fraction]:
+    def region(self, axis: int, rank: int) -> tuple[Fraction, Fraction]:
+        """Start and end of the region of one axis, as fractions of it; (0, 1) unless the mode crops."""
         if self.coordinate_transformation_mode != "tf_crop_and_resize" or self.roi is None:
             return Fraction(0), Fraction(1)
         axes = self.named_axes(rank)
         if len(self.roi) != 2 * len(axes):
             raise UnsupportedError(f"{self.op} has {len(self.roi)} roi values for {len(axes)} axes")
         position = axes.index(axis)
-        return _exact(self.roi[position]), _exact(self.roi[position + len(axes)])
+        return float32_fraction(self.roi[position]), float32_fraction(self.roi[position + len(axes)])
 
 
 def _values(values: Sequence[Any] | None, kind: type) -> tuple[Any, ...] | None:
     if values is None or len(values) == 0:
         return None
     return tuple(kind(value) for value in values)
-
-
-def _exact(value: float) -> Fraction:
-    """The float32 that the file holds, as a fraction; -0.75 and 0.5 are exact, 5/3 is not."""
-    return Fraction(float(np.float32(value)))
 
 
 def _legacy_rounding(scales: tuple[float, ...] | None) -> str:

@@ -1,4 +1,7 @@
-"""Are two resizes the same? Decided on exact matrices; where they differ, by how much and which way."""
+"""Are two resizes the same? Decided on exact matrices; where they differ, by how much and which way.
+
+One pair of sizes at a time; `rewriter.resampling.ranges` proves it for many sizes, or for all of them.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
 from rewriter.resampling.kernels import Row
 from rewriter.resampling.tensor import TensorResize
 
-__all__ = ["Comparison", "ShiftProfile", "compare"]
+__all__ = ["Comparison", "ShiftProfile", "WorstCase", "compare"]
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,26 @@ class ShiftProfile:
 
 
 @dataclass(frozen=True)
+class WorstCase:
+    """An input in [0, 1] on which two maps differ most.
+
+    Attributes:
+        axis: index of the tensor axis (0 for a comparison of two axes); the input is constant along the others.
+        output_index: output pixel where they differ.
+        input: the input along the axis, zeros and ones, length n_in.
+    """
+
+    axis: int
+    output_index: int
+    input: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Comparison:
     """The result of `compare(a, b)`.
 
     Attributes:
-        equal: whether both give the same output for every input (exact).
+        equal: whether both are proved to give the same output for every input.
         max_weight_difference: largest |weight of a - weight of b| over all matrix entries.
         worst_case_error: bound on |output of a - output of b| for inputs in [0, 1]; attained when one axis
             differs, an upper bound when several do.
@@ -43,6 +61,9 @@ class Comparison:
         first: `a` in words.
         second: `b` in words.
         sizes: (n_in, n_out) of each axis compared.
+        weight_error: bound on the error of `max_weight_difference`: 0 for exact maps. Maps with irrational weights
+            are proved equal only where they are the same map; a difference not above this bound decides nothing.
+        worst_case: an input that attains `worst_case_error` (of the axis that differs most); None where equal.
     """
 
     equal: bool
@@ -52,12 +73,20 @@ class Comparison:
     first: str
     second: str
     sizes: tuple[tuple[int, int], ...]
+    weight_error: float = 0.0
+    worst_case: WorstCase | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether equal or proved different; False where rounded weights are too close to tell."""
+        return self.equal or self.max_weight_difference > self.weight_error or self.weight_error == 0
 
     def certificate(self) -> dict[str, Any]:
         """The comparison as plain data, for reports and model metadata."""
         return {
             "equal": self.equal,
-            "arithmetic": "exact rational",
+            "proved_for": "one size",
+            "arithmetic": "exact rational" if self.weight_error == 0 else "float64 with an error bound",
             "first": self.first,
             "second": self.second,
             "sizes": [list(size) for size in self.sizes],
@@ -67,34 +96,44 @@ class Comparison:
         }
 
 
-def compare(a: AxisResize | TensorResize, b: AxisResize | TensorResize) -> Comparison:
+def compare(a: AxisMap | TensorResize, b: AxisMap | TensorResize) -> Comparison:
     """Compare two resizes of the same input and output shape.
 
     Raises:
         ValueError: the shapes differ, or an axis is compared with a tensor.
     """
-    if isinstance(a, AxisResize) and isinstance(b, AxisResize):
+    if isinstance(a, AxisMap) and isinstance(b, AxisMap):
         return _compare_axes(a, b)
     if isinstance(a, TensorResize) and isinstance(b, TensorResize):
         return _compare_tensors(a, b)
     raise ValueError("an axis can only be compared with an axis, a tensor with a tensor")
 
 
-def _compare_axes(a: AxisResize, b: AxisResize) -> Comparison:
+def _compare_axes(a: AxisMap, b: AxisMap, axis: int = 0) -> Comparison:
     if (a.n_in, a.n_out) != (b.n_in, b.n_out):
         raise ValueError(f"{a.n_in}→{a.n_out} and {b.n_in}→{b.n_out} have different lengths")
+    same = a == b
     largest = worst = Fraction(0)
+    worst_case: WorstCase | None = None
     outside_differs = False
-    for row_a, row_b in zip(a.rows, b.rows, strict=True):
+    pairs = () if same else zip(a.rows, b.rows, strict=True)
+    for index, (row_a, row_b) in enumerate(pairs):
         if row_a == row_b:
             continue
-        outside_differs |= not row_a or not row_b
-        differences = _row_difference(row_a, row_b)
-        largest = max(largest, *(abs(d) for d in differences))
-        rising = sum((d for d in differences if d > 0), Fraction(0))
-        falling = -sum((d for d in differences if d < 0), Fraction(0))
-        worst = max(worst, rising, falling)
-    equal = largest == 0 and not outside_differs
+        outside_differs |= (not row_a) != (not row_b)
+        difference = _row_difference(row_a, row_b)
+        largest = max(largest, *(abs(d) for d in difference.values()))
+        rising = sum((d for d in difference.values() if d > 0), Fraction(0))
+        falling = -sum((d for d in difference.values() if d < 0), Fraction(0))
+        if max(rising, falling) > worst:
+            worst = max(rising, falling)
+            sign = 1 if rising >= falling else -1
+            worst_case = WorstCase(
+                axis, index, tuple(int(sign * difference.get(j, 0) > 0) for j in range(a.n_in))
+            )
+    # Rounded weights cannot prove that two different maps are equal.
+    error = Fraction(0) if same else a.weight_error + b.weight_error
+    equal = same or (error == 0 and largest == 0 and not outside_differs)
     return Comparison(
         equal=equal,
         max_weight_difference=float(largest),
@@ -103,6 +142,8 @@ def _compare_axes(a: AxisResize, b: AxisResize) -> Comparison:
         first=a.describe(),
         second=b.describe(),
         sizes=((a.n_in, a.n_out),),
+        weight_error=float(error),
+        worst_case=worst_case,
     )
 
 
@@ -111,22 +152,34 @@ def _compare_tensors(a: TensorResize, b: TensorResize) -> Comparison:
         raise ValueError(
             f"{a.input_shape}→{a.output_shape} and {b.input_shape}→{b.output_shape} have different shapes"
         )
-    parts = [
-        Comparison(True, 0.0, 0.0, ShiftProfile(), x.describe(), y.describe(), ((x.n_in, x.n_out),))
-        if x == y
-        else _compare_axes(x, y)
-        for x, y in zip(a.axes, b.axes, strict=True)
-    ]
-    same_outside = not (a.extrapolates or b.extrapolates) or a.extrapolation_value == b.extrapolation_value
+    parts = [_compare_axes(x, y, axis) for axis, (x, y) in enumerate(zip(a.axes, b.axes, strict=True))]
+    worst = max(parts, key=lambda part: part.worst_case_error, default=None)
+    surroundings = _difference_outside(a, b)
     return Comparison(
-        equal=same_outside and all(part.equal for part in parts),
+        equal=surroundings == 0.0 and all(part.equal for part in parts),
         max_weight_difference=max((part.max_weight_difference for part in parts), default=0.0),
-        worst_case_error=_product_bound(a, b, [part.worst_case_error for part in parts]),
+        worst_case_error=_product_bound(a, b, [part.worst_case_error for part in parts]) + surroundings,
         shift=max((part.shift for part in parts), key=lambda shift: shift.max, default=ShiftProfile()),
         first=a.describe(),
         second=b.describe(),
         sizes=tuple(size for part in parts for size in part.sizes),
+        weight_error=max((part.weight_error for part in parts), default=0.0),
+        worst_case=None if worst is None else worst.worst_case,
     )
+
+
+def _difference_outside(a: TensorResize, b: TensorResize) -> float:
+    """Bound on the difference that extrapolation values and backgrounds add; 0 where they cannot be seen."""
+    difference = 0.0
+    if a.extrapolates and b.extrapolates:
+        difference += abs(a.extrapolation_value - b.extrapolation_value)
+    elif a.extrapolates or b.extrapolates:
+        # Where one interpolates something in [0, 1] the rows count the other's value as 0.
+        value = a.extrapolation_value if a.extrapolates else b.extrapolation_value
+        difference += max(-value, value - 1, 0.0)
+    if a.sees_background or b.sees_background:
+        difference += abs(a.background - b.background)
+    return difference
 
 
 def _product_bound(a: TensorResize, b: TensorResize, errors: list[float]) -> float:
@@ -135,7 +188,9 @@ def _product_bound(a: TensorResize, b: TensorResize, errors: list[float]) -> flo
     Swapping one factor at a time, each swap costs its own error times the norms of the others
     (1 for linear and nearest, up to about 1.5 for cubic).
     """
-    norms = [max(_norm(x), _norm(y)) for x, y in zip(a.axes, b.axes, strict=True)]
+    if not any(errors):
+        return 0.0
+    norms = [float(max(x.norm, y.norm)) for x, y in zip(a.axes, b.axes, strict=True)]
     total = 0.0
     for index, error in enumerate(errors):
         if error == 0.0:
@@ -147,22 +202,15 @@ def _product_bound(a: TensorResize, b: TensorResize, errors: list[float]) -> flo
     return total
 
 
-def _norm(axis: AxisResize) -> float:
-    if axis.kernel != "cubic":
-        return 1.0
-    return max(float(sum((abs(weight) for _, weight in row), Fraction(0))) for row in axis.rows)
-
-
-def _row_difference(a: Row, b: Row) -> list[Fraction]:
-    difference = dict(b)
+def _row_difference(a: Row, b: Row) -> dict[int, Fraction]:
+    difference = {index: -weight for index, weight in b}
     for index, weight in a:
-        difference[index] = difference.get(index, Fraction(0)) - weight
-    return list(difference.values())
+        difference[index] = difference.get(index, Fraction(0)) + weight
+    return difference
 
 
-def _shift(a: AxisResize, b: AxisResize) -> ShiftProfile:
-    first, second = _positions(a), _positions(b)
-    shifts = [float(y - x) for x, y in zip(first, second, strict=True)]
+def _shift(a: AxisMap, b: AxisMap) -> ShiftProfile:
+    shifts = [float(y - x) for x, y in zip(a.positions(), b.positions(), strict=True)]
     m = len(shifts)
     return ShiftProfile(
         left=shifts[0],
@@ -170,11 +218,3 @@ def _shift(a: AxisResize, b: AxisResize) -> ShiftProfile:
         right=shifts[-1],
         max=max(abs(shift) for shift in shifts),
     )
-
-
-def _positions(axis: AxisResize) -> list[Fraction]:
-    """What each output pixel looks at: the pixel taken for nearest, the sampling coordinate otherwise."""
-    coordinates = axis.source_coordinates()
-    if axis.kernel != "nearest":
-        return coordinates
-    return [Fraction(row[0][0]) if row else x for row, x in zip(axis.rows, coordinates, strict=True)]

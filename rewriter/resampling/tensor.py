@@ -1,28 +1,33 @@
-"""A resize of a whole tensor: one `AxisResize` per axis, applied one after the other."""
+"""A resize of a whole tensor: one `AxisMap` per axis, applied one after the other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
 
 __all__ = ["TensorResize"]
 
+AnyAxis = TypeVar("AnyAxis", bound=AxisMap)
+
 
 @dataclass(frozen=True)
-class TensorResize:
-    """The exact map of a resize node at fixed shapes.
+class TensorResize(Generic[AnyAxis]):
+    """The map of a resize at fixed shapes.
 
     Attributes:
         axes: one entry per tensor axis, in order.
-        extrapolation_value: the output wherever any axis samples outside its input (``tf_crop_and_resize``).
+        extrapolation_value: the output wherever any axis samples outside its input (an empty row).
+        background: what lies around the input where taps fall outside of it (rows that sum to less than 1).
     """
 
-    axes: tuple[AxisResize, ...]
+    axes: tuple[AnyAxis, ...]
     extrapolation_value: float = 0.0
+    background: float = 0.0
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -47,6 +52,11 @@ class TensorResize:
         """Whether any output pixel is the extrapolation value."""
         return any(not row for axis in self.axes for row in axis.rows)
 
+    @cached_property
+    def sees_background(self) -> bool:
+        """Whether any output pixel takes weight from around the input."""
+        return any(row and sum(weight for _, weight in row) != 1 for axis in self.axes for row in axis.rows)
+
     def inside_mask(self) -> np.ndarray:
         """Bool array of the output's shape: False where the output is the extrapolation value."""
         mask = np.ones((1,) * len(self.axes), dtype=bool)
@@ -59,9 +69,11 @@ class TensorResize:
         """The resize of `x` (shape `input_shape`) in float64; shape `output_shape`."""
         if x.shape != self.input_shape:
             raise ValueError(f"the input has shape {x.shape}, the resize expects {self.input_shape}")
-        y = x.astype(np.float64)
+        # A map of x - background around which there is nothing, and the background added again.
+        y = x.astype(np.float64) - self.background
         for index in self.resized_axes:
             y = np.moveaxis(np.tensordot(self.axes[index].matrix(), y, axes=(1, index)), 0, index)
+        y = y + self.background
         return np.where(self.inside_mask(), y, self.extrapolation_value) if self.extrapolates else y
 
     def describe(self) -> str:
