@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.fingerprint.least_squares import fit, fit_parameters
 from rewriter.resampling.fingerprint.matching import Evidence, dense
 from rewriter.resampling.fingerprint.recovery import RecoveredAxis
-from rewriter.resampling.vocabulary import Word, onnx_crops
+from rewriter.resampling.vocabulary import CUBIC_COEFFICIENTS, Word, crop_words
 
-__all__ = ["crop_words", "line_of"]
+__all__ = ["fitted_crops", "line_of"]
 
 Roi = tuple[Fraction, Fraction]
-_ROUNDINGS = {"round_prefer_floor": (0.5, 0.5), "floor": (0.0, 1.0), "ceil": (1.0, 0.0)}
-"""Rounding → how far below and above the pixel taken the coordinate may lie."""
+_KERNELS = (
+    ("linear", False, False),
+    ("linear", False, True),
+    ("linear", True, True),
+    ("cubic", False, False),
+    ("cubic", True, False),
+    ("cubic", False, True),
+    ("cubic", True, True),
+)
+"""Kernel, exclude_outside, antialias."""
+_ROUNDINGS = ((0.5, 0.5), (0.0, 1.0), (1.0, 0.0))
+"""How far below and above the pixel taken the coordinate may lie: rounded, floor, ceiling."""
 
 
-def crop_words(evidence: Evidence) -> Iterator[list[Word]]:
+def fitted_crops(evidence: Evidence) -> Iterator[list[Word]]:
     """Crops that reproduce the positions seen: for blending kernels, then for copying ones."""
-    for kernel in ("linear", "cubic", *_ROUNDINGS):
-        per_axis: dict[int, list[Roi]] = {}
-        for axis in evidence.spatial:
-            seen = [probe.axes[axis] for probe in evidence.probes]
-            informative = [a for a in seen if not a.is_identity(1e-3)]
-            found = (
-                [_blending(max(informative, key=lambda a: a.n_in * a.n_out), kernel)]
-                if kernel in ("linear", "cubic")
-                else _copying(informative, _ROUNDINGS[kernel])
-            )
-            per_axis[axis] = [roi for roi in found if roi is not None]
-        if not per_axis or not all(per_axis.values()):
+    informative = {
+        axis: [probe.axes[axis] for probe in evidence.probes if not probe.axes[axis].is_identity(1e-3)]
+        for axis in evidence.spatial
+    }
+    blending: list[Word] = []
+    dips = any((axis.matrix < -1e-3).any() for seen in informative.values() for axis in seen)
+    for kernel in _KERNELS:
+        if dips != (kernel[0] == "cubic"):  # only cubics have negative weights
             continue
-        for choice in itertools.islice(itertools.product(*per_axis.values()), 16):
-            yield onnx_crops(dict(zip(per_axis, choice, strict=True)))
+        rois: dict[int, Roi] = {}
+        coefficient: Fraction | None = None
+        for axis, seen in informative.items():
+            found = _blending(max(seen, key=lambda a: a.n_in * a.n_out), *kernel)
+            if found is None:
+                break
+            rois[axis], coefficient = found
+        if rois and len(rois) == len(informative):
+            words = crop_words(rois, CUBIC_COEFFICIENTS if coefficient is None else [coefficient])
+            blending += [word for word in words if not _copies(word)]
+    yield list(dict.fromkeys(blending))
+    yield from _copying_words(informative)
+
+
+def _copying_words(informative: dict[int, list[RecoveredAxis]]) -> Iterator[list[Word]]:
+    """Crops that copy pixels; regions with few decimals first, for every rounding."""
+    regions = [{axis: _copying(seen, reach) for axis, seen in informative.items()} for reach in _ROUNDINGS]
+    possible = [region for region in regions if region and all(region.values())]
+    for digits in range(max((len(r) for region in possible for r in region.values()), default=0)):
+        words: dict[Word, None] = {}
+        for region in possible:
+            rois = {axis: choices[min(digits, len(choices) - 1)] for axis, choices in region.items()}
+            words.update(dict.fromkeys(word for word in crop_words(rois) if _copies(word)))
+        yield list(words)
+
+
+def _copies(word: Word) -> bool:
+    return ("mode", "nearest") in word.arguments or ("method", "nearest") in word.arguments
 
 
 def line_of(axis: RecoveredAxis) -> tuple[float, float] | None:
@@ -51,23 +83,36 @@ def line_of(axis: RecoveredAxis) -> tuple[float, float] | None:
     return float(start), float(start + slope * (axis.n_out - 1))
 
 
-def _blending(axis: RecoveredAxis, kernel: str) -> Roi | None:
-    from rewriter.resampling.fingerprint.fitting import fit, fit_parameters
-
+def _blending(
+    axis: RecoveredAxis, kernel: str, exclude_outside: bool, antialias: bool
+) -> tuple[Roi, Fraction | None] | None:
+    """The region, and the coefficient of a cubic."""
     line = line_of(axis)
     if line is None or axis.n_in == 1:
         return None
     last = axis.n_in - 1
+    cubic = kernel == "cubic"
 
-    def model(ends: np.ndarray) -> np.ndarray:
-        roi = tuple(Fraction(float(end) / last).limit_denominator(10**8) for end in ends)
-        return dense(AxisResize(axis.n_in, axis.n_out, kernel, "tf_crop_and_resize", roi=(roi[0], roi[1])))
+    def model(parameters: np.ndarray) -> np.ndarray:
+        start, end = (Fraction(float(value) / last).limit_denominator(10**8) for value in parameters[:2])
+        return dense(
+            AxisResize(
+                axis.n_in,
+                axis.n_out,
+                kernel,
+                "tf_crop_and_resize",
+                cubic_a=Fraction(float(parameters[2])).limit_denominator(10**7) if cubic else Fraction(0),
+                exclude_outside=exclude_outside,
+                antialias=antialias,
+                roi=(start, end),
+            )
+        )
 
-    ends = np.array(line)
-    if kernel == "cubic" and axis.n_out > 1:
-        ends, _ = fit_parameters(model, axis.matrix, line, 1e-4)
-    start, end = (float(value) / last for value in ends)
-    return fit(start, 3e-5 / last), fit(end, 3e-5 / last)
+    guess = np.array([*line, -0.6] if cubic else line)
+    if (cubic or antialias) and axis.n_out > 1:
+        guess, _ = fit_parameters(model, axis.matrix, guess.tolist(), 1e-4)
+    region = fit(float(guess[0]) / last, 3e-5 / last), fit(float(guess[1]) / last, 3e-5 / last)
+    return region, fit(float(guess[2]), 2e-4) if cubic else None
 
 
 def _copying(axes: list[RecoveredAxis], reach: tuple[float, float]) -> list[Roi]:

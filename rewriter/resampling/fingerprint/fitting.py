@@ -2,72 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.fingerprint.cropping import fitted_crops
+from rewriter.resampling.fingerprint.least_squares import fit, fit_parameters
 from rewriter.resampling.fingerprint.matching import Evidence, dense
 from rewriter.resampling.fingerprint.recovery import RecoveredAxis
+from rewriter.resampling.fingerprint.translating import fitted_filters
 from rewriter.resampling.vocabulary import Word, onnx_words
 
-__all__ = ["fit", "fit_parameters", "fitted_words", "simple_near"]
+__all__ = ["fitted_words", "simple_near"]
 
 
 def fitted_words(evidence: Evidence) -> Iterator[list[Word]]:
     """Lists of candidate words, the likeliest kind first; each is to be matched against the evidence."""
-    from rewriter.resampling.fingerprint.cropping import crop_words
-
     coefficients = _cubic_coefficients(evidence)
     if coefficients:
         yield onnx_words(coefficients)
     for scales in _scales(evidence):
         yield onnx_words(scales=scales)
-    yield from crop_words(evidence)
-
-
-def fit_parameters(
-    model: Callable[[np.ndarray], np.ndarray], target: np.ndarray, start: Sequence[float], step: float
-) -> tuple[np.ndarray, float]:
-    """Least squares by Gauss and Newton with numeric derivatives.
-
-    Args:
-        model: parameters → matrix of the shape of `target`.
-        target: what the model has to reproduce.
-        start: first guess.
-        step: of the numeric derivative.
-
-    Returns:
-        The parameters and the largest difference that is left.
-    """
-    best = np.array(start, dtype=np.float64)
-    residual = target - model(best)
-    for _ in range(6):
-        columns = []
-        for k in range(len(best)):
-            shifted = best.copy()
-            shifted[k] += step
-            columns.append((model(shifted) - (target - residual)).ravel() / step)
-        jacobian = np.stack(columns, axis=1)
-        change = np.linalg.lstsq(jacobian, residual.ravel(), rcond=None)[0]
-        candidate = best + np.clip(change, -1.0, 1.0)
-        left = target - model(candidate)
-        if np.square(left).sum() >= np.square(residual).sum():
-            break
-        best, residual = candidate, left
-        if np.abs(change).max() < 1e-9:
-            break
-    return best, float(np.abs(residual).max())
-
-
-def fit(value: float, slack: float) -> Fraction:
-    """The simplest number within `slack` of `value`: few decimals, else a small denominator, else float32."""
-    for digits in range(1, 8):
-        rounded = round(value, digits)
-        if abs(rounded - value) <= slack:
-            return Fraction(float(np.float32(rounded)))
-    return Fraction(float(np.float32(value)))
+    yield from fitted_crops(evidence)
+    yield from fitted_filters(evidence)
 
 
 def simple_near(low: float, high: float, most: int = 10) -> list[Fraction]:
@@ -92,7 +51,7 @@ def _cubic_coefficients(evidence: Evidence) -> list[Fraction]:
     if axis is None or (axis.matrix >= -1e-4).all():  # every cubic kernel has negative weights
         return []
     found: dict[Fraction, None] = {}
-    for coordinates in ("half_pixel", "align_corners", "asymmetric"):
+    for coordinates in ("half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn"):
         for exclude in (False, True):
             for antialias in (False, True):
 

@@ -118,7 +118,6 @@ class _Identification:
         for words in fitted_words(self.evidence):
             self.found = matches(words, self.evidence)
             if self.found:
-                self.candidates = [*vocabulary(len(self.shape)), *words]
                 return
 
     def _distinguish(self, sizes: int) -> None:

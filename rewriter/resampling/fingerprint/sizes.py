@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from rewriter.resampling.axis_map import AxisMap
 from rewriter.resampling.fingerprint.matching import Evidence
 from rewriter.resampling.kernels import Row
-from rewriter.resampling.vocabulary import AxisLike, Word
+from rewriter.resampling.vocabulary import Word
 
 __all__ = ["LARGE", "LengthRule", "distinguishing_lengths", "groups_at", "proposals"]
 
@@ -82,7 +83,7 @@ def groups_at(words: Iterable[Word], n: int, m: int, axis: int) -> dict[tuple[Ro
 
 
 @lru_cache(maxsize=4096)
-def _rows(axis: AxisLike) -> tuple[Row, ...]:
+def _rows(axis: AxisMap) -> tuple[Row, ...]:
     """The rows of a map; many words build equal maps."""
     return axis.rows
 

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from rewriter.resampling.vocabulary.onnx_words import onnx_crops, onnx_words
-from rewriter.resampling.vocabulary.other_words import coreml_words, pytorch_words
-from rewriter.resampling.vocabulary.tensorflow_words import keras_words, tensorflow_words, tflite_words
-from rewriter.resampling.vocabulary.word import FRAMEWORKS, AxisLike, Word
+from collections.abc import Iterable
+from fractions import Fraction
 
-__all__ = ["FRAMEWORKS", "AxisLike", "Word", "onnx_crops", "onnx_words", "vocabulary"]
+from rewriter.resampling.vocabulary.onnx_words import CUBIC_COEFFICIENTS, onnx_crops, onnx_words
+from rewriter.resampling.vocabulary.other_words import coreml_crops, coreml_words, pytorch_words
+from rewriter.resampling.vocabulary.tensorflow_words import (
+    filter_words,
+    keras_words,
+    tensorflow_crops,
+    tensorflow_words,
+    tflite_words,
+)
+from rewriter.resampling.vocabulary.word import FRAMEWORKS, Rois, Word
+
+__all__ = [
+    "CUBIC_COEFFICIENTS",
+    "FRAMEWORKS",
+    "Word",
+    "crop_words",
+    "filter_words",
+    "onnx_words",
+    "vocabulary",
+]
+
+
+def crop_words(
+    rois: Rois | None = None, cubic_coefficients: Iterable[Fraction] = CUBIC_COEFFICIENTS
+) -> list[Word]:
+    """Crop-and-resize.
+
+    Args:
+        rois: (start, end) of the region by tensor axis, as fractions of length - 1; by default the whole axis.
+        cubic_coefficients: values of ONNX's cubic_coeff_a to consider.
+    """
+    return [*tensorflow_crops(rois), *onnx_crops(rois, cubic_coefficients), *coreml_crops(rois)]
 
 
 def vocabulary(rank: int | None = None) -> list[Word]:
@@ -23,5 +52,6 @@ def vocabulary(rank: int | None = None) -> list[Word]:
         *onnx_words(),
         *coreml_words(),
         *pytorch_words(),
+        *crop_words(),
     ]
     return [word for word in words if rank is None or word.rank in (None, rank)]

@@ -7,8 +7,9 @@ from fractions import Fraction
 from typing import Any
 
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
 from rewriter.resampling.kernels import ROUNDINGS
-from rewriter.resampling.vocabulary.word import AxisLike, Build, Word
+from rewriter.resampling.vocabulary.word import Build, Rois, Word, roi_of, spelled_roi
 
 __all__ = ["CUBIC_COEFFICIENTS", "onnx_crops", "onnx_words"]
 
@@ -48,29 +49,19 @@ def onnx_words(
 
 
 def onnx_crops(
-    rois: Mapping[int, tuple[Fraction, Fraction]],
-    cubic_coefficients: Iterable[Fraction] = CUBIC_COEFFICIENTS,
+    rois: Rois | None = None, cubic_coefficients: Iterable[Fraction] = CUBIC_COEFFICIENTS
 ) -> list[Word]:
-    """Resize with tf_crop_and_resize, the region (start, end) given by tensor axis."""
-    roi = [float(rois[axis][side]) for side in (0, 1) for axis in sorted(rois)]
+    """Resize with tf_crop_and_resize, by default of the whole image."""
     words = []
     for options in _options(tuple(cubic_coefficients)):
-        if options.get("antialias"):
-            continue
-        words.append(
-            Word(
-                "onnx",
-                "Resize",
-                (
-                    ("mode", options["mode"]),
-                    ("coordinate_transformation_mode", "tf_crop_and_resize"),
-                    *_spelled(options),
-                    ("roi", tuple(round(value, 7) for value in roi)),
-                ),
-                _builder("tf_crop_and_resize", options, None, dict(rois)),
-                note=f"roi of axes {sorted(rois)}, starts before ends",
-            )
+        arguments = (
+            ("mode", options["mode"]),
+            ("coordinate_transformation_mode", "tf_crop_and_resize"),
+            *_spelled(options),
+            ("roi", spelled_roi(rois)),
         )
+        build = _builder("tf_crop_and_resize", options, None, rois)
+        words.append(Word("onnx", "Resize", arguments, build, note="roi of the resized axes"))
     return words
 
 
@@ -114,7 +105,7 @@ def _resize(coordinates: str, options: dict[str, Any], scales: Mapping[int, Frac
         "onnx",
         "Resize",
         tuple(arguments),
-        _builder(coordinates, options, scales, {}),
+        _builder(coordinates, options, scales),
         note=", ".join(note for note in notes if note),
     )
 
@@ -123,12 +114,10 @@ def _builder(
     coordinates: str,
     options: dict[str, Any],
     scales: Mapping[int, Fraction] | None,
-    rois: Mapping[int, tuple[Fraction, Fraction]],
+    rois: Rois | None = None,
 ) -> Build:
-    def build(n_in: int, n_out: int, axis: int) -> AxisLike | None:
+    def build(n_in: int, n_out: int, axis: int) -> AxisMap | None:
         scale = None if scales is None else scales.get(axis)
-        if coordinates == "tf_crop_and_resize" and axis not in rois:
-            return None
         return AxisResize(
             n_in,
             n_out,
@@ -139,14 +128,14 @@ def _builder(
             cubic_a=options.get("cubic_a", Fraction(-3, 4)),
             exclude_outside=bool(options.get("exclude_outside")),
             antialias=bool(options.get("antialias")),
-            roi=rois.get(axis, (Fraction(0), Fraction(1))),
+            roi=roi_of(rois, axis),
         )
 
     return build
 
 
 def _upsample(mode: str) -> Word:
-    def build(n_in: int, n_out: int, axis: int) -> AxisLike | None:
+    def build(n_in: int, n_out: int, axis: int) -> AxisMap | None:
         rounding = "floor" if n_out >= n_in else "ceil"
         return AxisResize(n_in, n_out, mode, "asymmetric", rounding)
 

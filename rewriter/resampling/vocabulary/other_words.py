@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
 from rewriter.resampling.coreml import resize_bilinear, upsample_nearest_neighbor
-from rewriter.resampling.vocabulary.word import AxisLike, Build, Word
+from rewriter.resampling.vocabulary.word import Build, Rois, Word, roi_of, spelled_roi
 
-__all__ = ["coreml_words", "pytorch_words"]
+__all__ = ["coreml_crops", "coreml_words", "pytorch_words"]
 
 _SAMPLING_MODES = ("STRICT_ALIGN_CORNERS", "ALIGN_CORNERS", "DEFAULT", "OFFSET_CORNERS", "UNALIGN_CORNERS")
 _DOCUMENTED = "as documented; not run here"
@@ -29,11 +30,25 @@ def coreml_words() -> list[Word]:
         note = "iOS17 and later" if grid == "asymmetric" else ""
         words.append(Word("coreml", "upsample_bilinear", arguments, _linear(grid), note=note))
 
-    def repeat(n_in: int, n_out: int, axis: int) -> AxisLike | None:
+    def repeat(n_in: int, n_out: int, axis: int) -> AxisMap | None:
         return upsample_nearest_neighbor(n_in, n_out // n_in) if n_out % n_in == 0 else None
 
     words.append(Word("coreml", "upsample_nearest_neighbor", (), repeat, note="whole factors"))
     return words
+
+
+def coreml_crops(rois: Rois | None = None) -> list[Word]:
+    """MIL's crop_resize of one box, by default of the whole image."""
+    arguments = (
+        ("sampling_mode", "ALIGN_CORNERS"),
+        ("normalized_coordinates", True),
+        ("box", spelled_roi(rois)),
+    )
+
+    def build(n_in: int, n_out: int, axis: int) -> AxisMap | None:
+        return AxisResize(n_in, n_out, "linear", "tf_crop_and_resize", roi=roi_of(rois, axis))
+
+    return [Word("coreml", "crop_resize", arguments, build, note="another pad_value than 0 from iOS16")]
 
 
 def pytorch_words() -> list[Word]:
@@ -43,7 +58,7 @@ def pytorch_words() -> list[Word]:
         return lambda n, m, axis: AxisResize(n, m, "cubic", grid, cubic_a=Fraction(-3, 4))
 
     def antialiased(kernel: str) -> Build:
-        def build(n_in: int, n_out: int, axis: int) -> AxisLike | None:
+        def build(n_in: int, n_out: int, axis: int) -> AxisMap | None:
             return AxisResize(
                 n_in,
                 n_out,

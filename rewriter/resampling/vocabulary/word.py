@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 from rewriter.errors import UnsupportedError
-from rewriter.resampling.kernels import Row
+from rewriter.resampling.axis_map import AxisMap
 
-__all__ = ["FRAMEWORKS", "AxisLike", "Build", "Word"]
+__all__ = ["FRAMEWORKS", "Build", "Rois", "Word", "roi_of", "spelled_roi"]
 
 FRAMEWORKS = ("tensorflow", "keras", "tflite", "onnx", "coreml", "pytorch", "metal")
 
 
-class AxisLike(Protocol):
-    """What a word means on one axis; see `rewriter.resampling.axis.AxisResize`. Hashable, equal maps by value."""
-
-    def __hash__(self) -> int: ...
-
-    @property
-    def n_in(self) -> int: ...
-
-    @property
-    def n_out(self) -> int: ...
-
-    @property
-    def rows(self) -> tuple[Row, ...]: ...
-
-    def source_coordinates(self) -> list[Fraction]: ...
-
-    def describe(self) -> str: ...
-
-
-Build = Callable[[int, int, int], "AxisLike | None"]
+Build = Callable[[int, int, int], "AxisMap | None"]
 """(input length, output length, tensor axis) → the map, None where the word has no meaning at these lengths."""
+
+
+Rois = Mapping[int, tuple[Fraction, Fraction]]
+"""The region (start, end) of a crop by tensor axis, as fractions of length - 1."""
+
+
+def roi_of(rois: Rois | None, axis: int) -> tuple[Fraction, Fraction]:
+    """The region of one axis; all of it where no regions are given.
+
+    Raises:
+        UnsupportedError: regions are given, but none for this axis.
+    """
+    if rois is None:
+        return Fraction(0), Fraction(1)
+    if axis not in rois:
+        raise UnsupportedError(f"no region is given for axis {axis}")
+    return rois[axis]
+
+
+def spelled_roi(rois: Rois | None) -> tuple[float, ...]:
+    """Starts, then ends, of all axes in order: the order of ONNX's roi and of TensorFlow's boxes."""
+    if rois is None:
+        return (0.0, 0.0, 1.0, 1.0)
+    return tuple(round(float(rois[axis][side]), 7) for side in (0, 1) for axis in sorted(rois))
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Word:
     note: str = field(default="", compare=False)
     rank: int | None = field(default=None, compare=False)
 
-    def axis(self, n_in: int, n_out: int, axis: int) -> AxisLike | None:
+    def axis(self, n_in: int, n_out: int, axis: int) -> AxisMap | None:
         """The map of one axis; None where the word cannot be said at these lengths."""
         try:
             return self.build(n_in, n_out, axis)
