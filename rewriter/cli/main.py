@@ -7,6 +7,7 @@ import importlib
 import click
 
 _COMMANDS = {
+    "alignment": "Report branches of a model that meet on different pixels.",
     "coreml": "Lower an ONNX model to Core ML.",
     "convert": "Convert a TensorFlow or Keras model to ONNX, with provenance.",
     "deploy": "Convert, rewrite, verify, lower, verify again, report.",

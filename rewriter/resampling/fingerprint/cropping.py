@@ -43,8 +43,10 @@ def fitted_crops(evidence: Evidence) -> Iterator[list[Word]]:
             continue
         rois: dict[int, Roi] = {}
         coefficient: Fraction | None = None
-        for axis, seen in informative.items():
-            found = _blending(max(seen, key=lambda a: a.n_in * a.n_out), *kernel)
+        for axis in informative:
+            sample = evidence.sample(axis)
+            assert sample is not None, f"axis {axis} is spatial, so some probe shows it"
+            found = _blending(sample, *kernel)
             if found is None:
                 break
             rois[axis], coefficient = found

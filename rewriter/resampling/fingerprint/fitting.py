@@ -13,20 +13,26 @@ from rewriter.resampling.fingerprint.least_squares import fit, fit_parameters
 from rewriter.resampling.fingerprint.matching import Evidence, dense
 from rewriter.resampling.fingerprint.recovery import RecoveredAxis
 from rewriter.resampling.fingerprint.translating import fitted_filters
-from rewriter.resampling.vocabulary import Word, onnx_words
+from rewriter.resampling.vocabulary import CUBIC_COEFFICIENTS, Word, onnx_words
 
-__all__ = ["fitted_words", "simple_near"]
+__all__ = ["fitted_words", "scaled_words", "simple_near"]
 
 
 def fitted_words(evidence: Evidence) -> Iterator[list[Word]]:
     """Lists of candidate words, the likeliest kind first; each is to be matched against the evidence."""
-    coefficients = _cubic_coefficients(evidence)
+    coefficients = _cubic_coefficients(evidence, None)
     if coefficients:
         yield onnx_words(coefficients)
-    for scales in _scales(evidence):
-        yield onnx_words(scales=scales)
+    yield from scaled_words(evidence)
     yield from fitted_crops(evidence)
     yield from fitted_filters(evidence)
+
+
+def scaled_words(evidence: Evidence) -> Iterator[list[Word]]:
+    """Words whose formula uses a scale of its own, not output / input length."""
+    for scales in _scales(evidence):
+        known = [*CUBIC_COEFFICIENTS, *_cubic_coefficients(evidence, scales)]
+        yield onnx_words(list(dict.fromkeys(known)), scales=scales)
 
 
 def simple_near(low: float, high: float, most: int = 10) -> list[Fraction]:
@@ -45,15 +51,16 @@ def simple_near(low: float, high: float, most: int = 10) -> list[Fraction]:
     return [value for value in found if low <= value < high][:most]
 
 
-def _cubic_coefficients(evidence: Evidence) -> list[Fraction]:
-    """Coefficients with which some cubic grid reproduces the largest axis seen."""
-    axis = max(evidence.axes(), key=lambda seen: seen.n_in * seen.n_out, default=None)
+def _cubic_coefficients(evidence: Evidence, scales: dict[int, Fraction] | None) -> list[Fraction]:
+    """Coefficients, other than the usual ones, with which some cubic grid reproduces an axis."""
+    axis = evidence.sample()
     if axis is None or (axis.matrix >= -1e-4).all():  # every cubic kernel has negative weights
         return []
+    scale = None if scales is None else scales[axis.axis]
     found: dict[Fraction, None] = {}
     for coordinates in ("half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn"):
         for exclude in (False, True):
-            for antialias in (False, True):
+            for antialias in (False, True) if axis.n_out < axis.n_in else (False,):
 
                 def model(
                     a: np.ndarray, grid: str = coordinates, out: bool = exclude, aa: bool = antialias
@@ -63,6 +70,7 @@ def _cubic_coefficients(evidence: Evidence) -> list[Fraction]:
                         axis.n_out,
                         "cubic",
                         grid,
+                        scale=scale,
                         cubic_a=Fraction(float(a[0])).limit_denominator(10**7),
                         exclude_outside=out,
                         antialias=aa,
@@ -72,7 +80,7 @@ def _cubic_coefficients(evidence: Evidence) -> list[Fraction]:
                 (a,), left = fit_parameters(model, axis.matrix, [-0.6], 1e-3)
                 if left <= 4 * evidence.tolerance(axis):
                     found.setdefault(fit(float(a), max(2e-4, 4 * evidence.weight_error)))
-    return list(found)
+    return [a for a in found if a not in CUBIC_COEFFICIENTS]
 
 
 def _scales(evidence: Evidence) -> Iterator[dict[int, Fraction]]:
@@ -95,7 +103,7 @@ def _scales(evidence: Evidence) -> Iterator[dict[int, Fraction]]:
             near = [value for value in near if abs(float(value) - slope) <= slack]
             if slack < 1e-3:
                 near = list(dict.fromkeys([fit(slope, slack), *near]))
-        options[axis] = near[:8]
+        options[axis] = near[:6]
     if not options or any(not values for values in options.values()):
         return
     for choice in range(max(len(values) for values in options.values())):

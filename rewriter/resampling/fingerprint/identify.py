@@ -10,7 +10,7 @@ import numpy as np
 from rewriter.errors import InputError
 from rewriter.resampling.fingerprint.calling import Function, NotAResizeError, Prober, RefusedError
 from rewriter.resampling.fingerprint.cropping import line_of
-from rewriter.resampling.fingerprint.fitting import fitted_words
+from rewriter.resampling.fingerprint.fitting import fitted_words, scaled_words
 from rewriter.resampling.fingerprint.matching import Evidence, Match, centroids, matches, weight_difference
 from rewriter.resampling.fingerprint.recovery import RecoveredResize, recover
 from rewriter.resampling.fingerprint.result import Fingerprint, Nearest
@@ -113,7 +113,14 @@ class _Identification:
             self.found = []
             return
         self.found = matches(self.candidates, self.evidence)
+        if self.found and not any(rule.scaled for rule in self._rules().values()):
+            return
         if self.found:
+            # Lengths follow a factor that is not output / input: words that use that factor compete.
+            scaled = (matches(words, self.evidence) for words in scaled_words(self.evidence))
+            self.found += next((found for found in scaled if found), [])
+            fewest = min(match.ties for match in self.found)
+            self.found = [match for match in self.found if match.ties == fewest]
             return
         for words in fitted_words(self.evidence):
             self.found = matches(words, self.evidence)

@@ -70,6 +70,12 @@ class Evidence:
         """Allowed difference of a weight: the element type, and coordinates computed in float32."""
         return max(self.weight_error, 5e-5) + 8e-7 * max(axis.n_in, axis.n_out)
 
+    def sample(self, axis: int | None = None) -> RecoveredAxis | None:
+        """A small axis that still shows the whole kernel, to fit numbers to; of one tensor axis or of any."""
+        seen = [a for a in self.axes() if axis in (None, a.axis)]
+        telling = [a for a in seen if a.n_in >= 8 and a.n_out >= 8] or seen
+        return min(telling, key=lambda a: (a.n_in * a.n_out, a.n_in), default=None)
+
     def axes(self) -> list[RecoveredAxis]:
         """Every axis of every probe that says something: copies are taken by a short cut in many kernels."""
         spatial = self.spatial

@@ -32,6 +32,11 @@ class LengthRule:
         return len(self.pairs) > 1 and len({m for _, m in self.pairs}) == 1
 
     @property
+    def scaled(self) -> bool:
+        """Whether output lengths follow the input's, but not by the same ratio: a factor was rounded."""
+        return not self.fixed and len({Fraction(m, n) for n, m in self.pairs}) > 1
+
+    @property
     def ratio(self) -> Fraction | None:
         """The factor, where it is the same at several lengths (or the only one seen is whole)."""
         ratios = {Fraction(m, n) for n, m in self.pairs}

@@ -26,23 +26,20 @@ _DIPPING = ("lanczos3", "lanczos5", "keyscubic", "mitchellcubic")
 
 def fitted_filters(evidence: Evidence) -> Iterator[list[Word]]:
     """ScaleAndTranslate with the grid that reproduces each axis, for every kernel that can."""
-    largest = {
-        axis: max((probe.axes[axis] for probe in evidence.probes), key=lambda seen: seen.n_in * seen.n_out)
-        for axis in evidence.spatial
-    }
+    samples = {axis: sample for axis in evidence.spatial if (sample := evidence.sample(axis)) is not None}
     words: list[Word] = []
-    dips = any((axis.matrix < -1e-3).any() for axis in largest.values())
+    dips = any((axis.matrix < -1e-3).any() for axis in samples.values())
     for kernel in FILTERS:
         if dips != (kernel in _DIPPING):
             continue
         for antialias in (False, True):
             grids: dict[int, Grid] = {}
-            for axis, seen in largest.items():
+            for axis, seen in samples.items():
                 found = _grid(seen, kernel, antialias, 4 * evidence.tolerance(seen))
                 if found is None:
                     break
                 grids[axis] = found
-            if grids and len(grids) == len(largest):
+            if grids and len(grids) == len(samples):
                 words += [
                     word
                     for word in filter_words(grids, [kernel])
