@@ -166,7 +166,8 @@ class _Walk:
         rule = _RULES.get(node.op)
         if rule is None:
             return self._give_up(place, inputs, f"operator {node.op} is not followed")
-        return [self._noted(place, inputs, state) for state in rule(place, inputs)]
+        results = rule(place, inputs)[: len(node.outputs)]
+        return [self._noted(place, inputs, state) for state in results]
 
     def _noted(self, place: Place, inputs: Sequence[State], state: State) -> State:
         """Report a grid that gets lost at this node."""

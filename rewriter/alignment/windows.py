@@ -19,6 +19,8 @@ __all__ = ["WINDOWS"]
 Rows = list[State]
 _NOMINAL = 48
 """Stands for an open length where a resize's formula does not depend on it; divisible by the usual denominators."""
+_OPEN = "padding depends on a length that is not known"
+_POOLS = ("MaxPool", "AveragePool", "LpPool")
 _FREE_FORMULAS = ("half_pixel", "asymmetric", "tf_half_pixel_for_nn", "pytorch_half_pixel")
 
 
@@ -51,27 +53,34 @@ def _windows(place: Place, state: tuple[AxisState, ...], kernel: list[int]) -> l
     result = []
     for k, size in enumerate(kernel):
         extent = (size - 1) * dilations[k]
-        begin = _padding(place, k, len(kernel), extent, strides[k], place.length(k + 2))
-        if begin is None:
-            result.append(_where_grid(state[k + 2], "padding depends on a length that is not known"))
+        begin = _padding(place, k, len(kernel), extent, strides[k])
+        if isinstance(begin, str):
+            result.append(_where_grid(state[k + 2], begin))
         else:
             result.append(moved(state[k + 2], strides[k], Fraction(extent, 2) - begin))
     return result
 
 
-def _padding(place: Place, k: int, count: int, extent: int, stride: int, length: int | None) -> int | None:
-    """Padding before the first pixel; None where it depends on an open length."""
+def _padding(place: Place, k: int, count: int, extent: int, stride: int) -> int | str:
+    """Padding before the first pixel; a reason where it is not known."""
     auto = place.attribute("auto_pad", "NOTSET")
     if auto == "VALID":
         return 0
     if auto == "NOTSET":
         return int((place.attribute("pads") or [0] * (2 * count))[k])
+    length = place.length(k + 2)
+    pools = place.node.op in _POOLS
+    if pools and extent and (place.attribute("dilations") or [1] * count)[k] != 1:
+        return "auto_pad of a dilated pool: onnxruntime ignores the dilation, the specification does not"
     if stride == 1:
         total = extent
     elif length is None:
-        return None
+        return _OPEN
     else:
-        total = max((-(-length // stride) - 1) * stride + extent + 1 - length, 0)
+        total = (-(-length // stride) - 1) * stride + extent + 1 - length
+    if total < 0 and pools:
+        return "auto_pad of a pool whose stride skips pixels: onnxruntime crops, TensorFlow does not"
+    total = max(total, 0)
     return total // 2 if auto == "SAME_UPPER" else total - total // 2
 
 
@@ -93,7 +102,7 @@ def transposed_convolution(place: Place, states: Rows) -> Rows:
         extent = (size - 1) * dilations[k]
         begin = _transposed_padding(place, k, len(kernel), extent, strides[k])
         if begin is None:
-            axes.append(_where_grid(state[k + 2], "padding depends on a length that is not known"))
+            axes.append(_where_grid(state[k + 2], _OPEN))
         else:
             axes.append(
                 moved(state[k + 2], Fraction(1, strides[k]), Fraction(2 * begin - extent, 2) / strides[k])

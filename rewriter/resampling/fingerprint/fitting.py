@@ -58,7 +58,8 @@ def _cubic_coefficients(evidence: Evidence, scales: dict[int, Fraction] | None) 
         return []
     scale = None if scales is None else scales[axis.axis]
     found: dict[Fraction, None] = {}
-    for coordinates in ("half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn"):
+    grids = ["half_pixel", "align_corners", "asymmetric", "tf_half_pixel_for_nn"]
+    for coordinates in grids if scales is None else [*grids, "half_pixel_symmetric"]:
         for exclude in (False, True):
             for antialias in (False, True) if axis.n_out < axis.n_in else (False,):
 

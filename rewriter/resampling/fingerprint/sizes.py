@@ -27,14 +27,19 @@ class LengthRule:
         self.pairs = list(dict.fromkeys(pairs))
 
     @property
+    def _one_factor(self) -> bool:
+        """Whether floor(length * factor) with one factor gives all lengths seen."""
+        return max(Fraction(m, n) for n, m in self.pairs) < min(Fraction(m + 1, n) for n, m in self.pairs)
+
+    @property
     def fixed(self) -> bool:
-        """Whether several input lengths gave one output length."""
-        return len(self.pairs) > 1 and len({m for _, m in self.pairs}) == 1
+        """Whether several input lengths gave one output length, which no factor explains."""
+        return len(self.pairs) > 1 and len({m for _, m in self.pairs}) == 1 and not self._one_factor
 
     @property
     def scaled(self) -> bool:
-        """Whether output lengths follow the input's, but not by the same ratio: a factor was rounded."""
-        return not self.fixed and len({Fraction(m, n) for n, m in self.pairs}) > 1
+        """Whether output lengths follow the input's, but not by the same ratio: a factor was rounded down."""
+        return len({Fraction(m, n) for n, m in self.pairs}) > 1 and self._one_factor
 
     @property
     def ratio(self) -> Fraction | None:
