@@ -44,6 +44,12 @@ class Signalling:
     amplitude: float
     error: float
 
+    def representable(self, signal: np.ndarray, step: int = 1) -> np.ndarray:
+        """The nearest signal that the element type holds exactly; integers are multiples of `step`."""
+        if np.issubdtype(self.dtype, np.integer):
+            return np.rint(signal * self.amplitude / step) * step / self.amplitude
+        return signal.astype(self.dtype).astype(np.float64)
+
     @classmethod
     def of(cls, dtype: np.dtype) -> Signalling:
         """The signalling of an input element type.
@@ -59,7 +65,7 @@ class Signalling:
                 return cls(dtype, 0.0, float(1 << 20), 2.0 / (1 << 20))
             base = (int(limits.max) + 1 + int(limits.min)) // 2
             amplitude = float((int(limits.max) - int(limits.min)) // 3)
-            return cls(dtype, float(base), amplitude, 1.5 / amplitude)
+            return cls(dtype, float(base), amplitude, 2.5 / amplitude)
         if np.issubdtype(dtype, np.floating) or dtype.name == "bfloat16":
             return cls(dtype, 0.0, 1.0, error_of(dtype))
         raise InputError(f"cannot feed elements of type {dtype}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.fingerprint.least_squares import fit, fit_parameters
 from rewriter.resampling.fingerprint.matching import Evidence, dense
 from rewriter.resampling.fingerprint.recovery import RecoveredAxis
+from rewriter.resampling.fingerprint.scaling import scales_of
 from rewriter.resampling.vocabulary import CUBIC_COEFFICIENTS, Word, crop_words
 
 __all__ = ["fitted_crops", "line_of"]
@@ -36,25 +38,32 @@ def fitted_crops(evidence: Evidence) -> Iterator[list[Word]]:
         axis: [probe.axes[axis] for probe in evidence.probes if not probe.axes[axis].is_identity(1e-3)]
         for axis in evidence.spatial
     }
-    blending: list[Word] = []
     dips = any((axis.matrix < -1e-3).any() for seen in informative.values() for axis in seen)
-    for kernel in _KERNELS:
-        if dips != (kernel[0] == "cubic"):  # only cubics have negative weights
-            continue
-        rois: dict[int, Roi] = {}
-        coefficient: Fraction | None = None
-        for axis in informative:
-            sample = evidence.sample(axis)
-            assert sample is not None, f"axis {axis} is spatial, so some probe shows it"
-            found = _blending(sample, *kernel)
-            if found is None:
-                break
-            rois[axis], coefficient = found
-        if rois and len(rois) == len(informative):
-            words = crop_words(rois, CUBIC_COEFFICIENTS if coefficient is None else [coefficient])
-            blending += [word for word in words if not _copies(word)]
-    yield list(dict.fromkeys(blending))
+    blending: dict[Word, None] = {}
+    for scales in (None, *itertools.islice(scales_of(evidence), 2)):
+        for kernel in _KERNELS:
+            # Only cubics have negative weights; a scale of its own shows in the width of antialiasing only.
+            if dips == (kernel[0] == "cubic") and (scales is None or kernel[2]):
+                blending.update(dict.fromkeys(_blending_words(evidence, kernel, scales)))
+    yield list(blending)
     yield from _copying_words(informative)
+
+
+def _blending_words(
+    evidence: Evidence, kernel: tuple[str, bool, bool], scales: dict[int, Fraction] | None
+) -> list[Word]:
+    rois: dict[int, Roi] = {}
+    coefficient: Fraction | None = None
+    for axis in evidence.spatial:
+        sample = evidence.sample(axis)
+        found = (
+            None if sample is None else _blending(sample, *kernel, None if scales is None else scales[axis])
+        )
+        if found is None:
+            return []
+        rois[axis], coefficient = found
+    words = crop_words(rois, CUBIC_COEFFICIENTS if coefficient is None else [coefficient], scales)
+    return [word for word in words if not _copies(word)]
 
 
 def _copying_words(informative: dict[int, list[RecoveredAxis]]) -> Iterator[list[Word]]:
@@ -86,7 +95,7 @@ def line_of(axis: RecoveredAxis) -> tuple[float, float] | None:
 
 
 def _blending(
-    axis: RecoveredAxis, kernel: str, exclude_outside: bool, antialias: bool
+    axis: RecoveredAxis, kernel: str, exclude_outside: bool, antialias: bool, scale: Fraction | None
 ) -> tuple[Roi, Fraction | None] | None:
     """The region, and the coefficient of a cubic."""
     line = line_of(axis)
@@ -103,6 +112,7 @@ def _blending(
                 axis.n_out,
                 kernel,
                 "tf_crop_and_resize",
+                scale=scale,
                 cubic_a=Fraction(float(parameters[2])).limit_denominator(10**7) if cubic else Fraction(0),
                 exclude_outside=exclude_outside,
                 antialias=antialias,

@@ -44,6 +44,7 @@ class Evidence:
 
     def __init__(self) -> None:
         self.probes: list[RecoveredResize] = []
+        self._spatial: tuple[int, ...] | None = None
 
     def add(self, probe: RecoveredResize) -> None:
         self.probes.append(probe)
@@ -51,6 +52,8 @@ class Evidence:
     @property
     def spatial(self) -> tuple[int, ...]:
         """Axes that any probe shows to be other than a copy."""
+        if self._spatial is not None:
+            return self._spatial
         return tuple(
             sorted(
                 {
@@ -70,11 +73,19 @@ class Evidence:
         """Allowed difference of a weight: the element type, and coordinates computed in float32."""
         return max(self.weight_error, 5e-5) + 8e-7 * max(axis.n_in, axis.n_out)
 
+    def only(self, axis: int) -> Evidence:
+        """What is known of one tensor axis."""
+        part = Evidence()
+        part.probes, part._spatial = self.probes, (axis,)
+        return part
+
     def sample(self, axis: int | None = None) -> RecoveredAxis | None:
-        """A small axis that still shows the whole kernel, to fit numbers to; of one tensor axis or of any."""
+        """A small axis that shows many rows away from the edges, to fit numbers to; of one tensor axis or of any."""
         seen = [a for a in self.axes() if axis in (None, a.axis)]
-        telling = [a for a in seen if a.n_in >= 8 and a.n_out >= 8] or seen
-        return min(telling, key=lambda a: (a.n_in * a.n_out, a.n_in), default=None)
+        telling = [a for a in seen if _rows_inside(a) >= 10]
+        if telling:
+            return min(telling, key=lambda a: (a.n_in * a.n_out, a.n_in))
+        return max(seen, key=_rows_inside, default=None)
 
     def axes(self) -> list[RecoveredAxis]:
         """Every axis of every probe that says something: copies are taken by a short cut in many kernels."""
@@ -85,6 +96,11 @@ class Evidence:
             for axis in probe.axes
             if axis.axis in spatial and not axis.is_identity(2 * probe.tolerance)
         ]
+
+
+def _rows_inside(axis: RecoveredAxis) -> int:
+    positions = axis.positions
+    return int(((positions > 1) & (positions < axis.n_in - 2)).sum())
 
 
 def matches(words: Iterable[Word], evidence: Evidence) -> list[Match]:
@@ -179,7 +195,8 @@ def _kernels(meant: AxisMap) -> tuple[np.ndarray, ...]:
     found = []
     for library in KERNEL_LIBRARIES:
         try:
-            found.append(kernel_matrix(meant, library).astype(np.float64))
+            with np.errstate(all="ignore"):  # a kernel may divide by a sum of weights that is zero
+                found.append(kernel_matrix(meant, library).astype(np.float64))
         except UnsupportedError:
             continue
     return tuple(found)

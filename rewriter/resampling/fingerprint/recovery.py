@@ -196,7 +196,7 @@ class _Recovery:
 
     def _test(self, axes: tuple[RecoveredAxis, ...], combs: bool) -> None:
         shape, amplitude = self.prober.shape, self.prober.signalling.amplitude
-        images = [self.rng.uniform(-1, 1, shape) for _ in range(2)]
+        images = [self.prober.signalling.representable(self.rng.uniform(-1, 1, shape)) for _ in range(2)]
         limit = self._limit(axes)
         for image, answer in zip(images, self.prober.many(images), strict=True):
             response = (answer - self.zero) / amplitude
@@ -228,9 +228,11 @@ class _Recovery:
         """Raise where f(a x + b y) is not a f(x) + b f(y), up to the element type; values far outside [0, 1] too."""
         shape, amplitude = self.prober.shape, self.prober.signalling.amplitude
         floating = np.issubdtype(self.prober.signalling.dtype, np.floating)
-        factor = 50.0 if floating else 0.5
-        first, second = (self.rng.uniform(-1, 1, shape) for _ in range(2))
-        x, y, mixed = self.prober.many([first, factor * second, 0.5 * first + 0.5 * factor * second])
+        factor = 50.0 if floating else 1.0
+        exact = self.prober.signalling.representable
+        first = exact(self.rng.uniform(-1, 1, shape), 2)
+        second = exact(factor * self.rng.uniform(-1, 1, shape), 2)
+        x, y, mixed = self.prober.many([first, second, 0.5 * first + 0.5 * second])
         zero = self.zero
         error = np.abs((mixed - zero) - 0.5 * (x - zero) - 0.5 * (y - zero)).max() / amplitude
         size = max(1.0, float(np.abs(y - zero).max()) / amplitude, float(np.abs(x - zero).max()) / amplitude)

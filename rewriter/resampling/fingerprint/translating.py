@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -59,12 +59,27 @@ def _grid(axis: RecoveredAxis, kernel: str, antialias: bool, tolerance: float) -
         translation = Fraction(float(parameters[1])).limit_denominator(10**7)
         return dense(FilteredAxis(axis.n_in, axis.n_out, kernel, scale, translation, antialias))
 
-    guess = np.array([float(fit(start[0], 2e-2)), float(fit(start[1], 6e-2))])
-    if _agreement(model(guess), axis.matrix, tolerance) < _MOST:
-        guess, _ = fit_parameters(model, axis.matrix, start, 1e-4)
-        if _agreement(model(guess), axis.matrix, 16 * tolerance) < _MOST:
-            return None
-    return fit(float(guess[0]), 1e-4), fit(float(guess[1]), 1e-3)
+    rounded = _rounded(np.array(start), (2e-2,), model, axis.matrix, tolerance)
+    if rounded is not None:
+        return rounded
+    fitted, _ = fit_parameters(model, axis.matrix, start, 1e-4)
+    return _rounded(fitted, (1e-2, 1e-3, 1e-4, 1e-6), model, axis.matrix, tolerance)
+
+
+def _rounded(
+    found: np.ndarray,
+    slacks: tuple[float, ...],
+    model: Callable[[np.ndarray], np.ndarray],
+    matrix: np.ndarray,
+    tolerance: float,
+) -> Grid | None:
+    """The simplest numbers near those found that still reproduce the matrix."""
+    for slack in slacks:
+        scale, translation = fit(float(found[0]), slack), fit(float(found[1]), 3 * slack)
+        candidate = model(np.array([float(scale), float(translation)]))
+        if scale > 0 and _agreement(candidate, matrix, tolerance) >= _MOST:
+            return scale, translation
+    return None
 
 
 def _agreement(model: np.ndarray, matrix: np.ndarray, tolerance: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from rewriter.resampling.vocabulary.onnx_words import CUBIC_COEFFICIENTS, onnx_crops, onnx_words
@@ -28,15 +28,18 @@ __all__ = [
 
 
 def crop_words(
-    rois: Rois | None = None, cubic_coefficients: Iterable[Fraction] = CUBIC_COEFFICIENTS
+    rois: Rois | None = None,
+    cubic_coefficients: Iterable[Fraction] = CUBIC_COEFFICIENTS,
+    scales: Mapping[int, Fraction] | None = None,
 ) -> list[Word]:
     """Crop-and-resize.
 
     Args:
         rois: (start, end) of the region by tensor axis, as fractions of length - 1; by default the whole axis.
         cubic_coefficients: values of ONNX's cubic_coeff_a to consider.
+        scales: ONNX's scales by tensor axis, which decide how wide antialiasing is.
     """
-    return [*tensorflow_crops(rois), *onnx_crops(rois, cubic_coefficients), *coreml_crops(rois)]
+    return [*tensorflow_crops(rois), *onnx_crops(rois, cubic_coefficients, scales), *coreml_crops(rois)]
 
 
 def vocabulary(rank: int | None = None) -> list[Word]:

@@ -49,19 +49,23 @@ def onnx_words(
 
 
 def onnx_crops(
-    rois: Rois | None = None, cubic_coefficients: Iterable[Fraction] = CUBIC_COEFFICIENTS
+    rois: Rois | None = None,
+    cubic_coefficients: Iterable[Fraction] = CUBIC_COEFFICIENTS,
+    scales: Mapping[int, Fraction] | None = None,
 ) -> list[Word]:
     """Resize with tf_crop_and_resize, by default of the whole image."""
     words = []
     for options in _options(tuple(cubic_coefficients)):
-        arguments = (
+        arguments = [
             ("mode", options["mode"]),
             ("coordinate_transformation_mode", "tf_crop_and_resize"),
             *_spelled(options),
             ("roi", spelled_roi(rois)),
-        )
-        build = _builder("tf_crop_and_resize", options, None, rois)
-        words.append(Word("onnx", "Resize", arguments, build, note="roi of the resized axes"))
+        ]
+        if scales is not None and options.get("antialias"):
+            arguments.append(_spelled_scales(scales))
+        build = _builder("tf_crop_and_resize", options, scales, rois)
+        words.append(Word("onnx", "Resize", tuple(arguments), build, note="roi of the resized axes"))
     return words
 
 
@@ -99,7 +103,7 @@ def _resize(coordinates: str, options: dict[str, Any], scales: Mapping[int, Frac
         *_spelled(options),
     ]
     if scales is not None:
-        arguments.append(("scales", tuple(round(float(scales[axis]), 7) for axis in sorted(scales))))
+        arguments.append(_spelled_scales(scales))
     notes = [_NOTES.get(coordinates, ""), "from opset 18" if options.get("antialias") else ""]
     return Word(
         "onnx",
@@ -108,6 +112,10 @@ def _resize(coordinates: str, options: dict[str, Any], scales: Mapping[int, Frac
         _builder(coordinates, options, scales),
         note=", ".join(note for note in notes if note),
     )
+
+
+def _spelled_scales(scales: Mapping[int, Fraction]) -> tuple[str, Any]:
+    return "scales", tuple(round(float(scales[axis]), 7) for axis in sorted(scales))
 
 
 def _builder(
