@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,6 @@ from rewriter.resampling.fingerprint.matching import Evidence, Match, centroids,
 from rewriter.resampling.fingerprint.recovery import RecoveredResize, recover
 from rewriter.resampling.fingerprint.result import Fingerprint, Nearest
 from rewriter.resampling.fingerprint.sizes import (
-    LARGE,
     LengthRule,
     distinguishing_lengths,
     groups_at,
@@ -27,6 +27,8 @@ from rewriter.resampling.vocabulary import Word, vocabulary
 __all__ = ["fingerprint"]
 
 _CONFIRMATIONS = 2
+_CHANNELS = 4
+"""An axis of no more entries than this, which cannot be probed at another length, is taken for channels."""
 
 
 def fingerprint(
@@ -54,6 +56,7 @@ class _Identification:
         self.evidence = Evidence()
         self.found: list[Match] = []
         self.candidates: list[Word] = vocabulary(len(shape))
+        self.fitted: list[Word] = []
         self.calls = 0
 
     def run(self, sizes: int) -> Fingerprint:
@@ -66,7 +69,7 @@ class _Identification:
         if not self.evidence.spatial:
             self._look_for_a_resized_axis()
         try:
-            self._try_small()
+            self._try_another_size()
             self._match()
             self._distinguish(sizes)
         except NotAResizeError as error:
@@ -94,19 +97,14 @@ class _Identification:
     def _look_for_a_resized_axis(self) -> None:
         """A copy at one size may be a resize at another: to a fixed size, for one."""
         for axis in range(1, len(self.shape)):
-            try:
+            with contextlib.suppress(NotAResizeError):
                 self._tried({axis: self.shape[axis] + 3})
-            except NotAResizeError:
-                continue
-            if self.evidence.spatial:
-                return
 
-    def _try_small(self) -> None:
-        """Probe a large image's function at a small size before anything is matched."""
-        if any(self.shape[axis] > LARGE for axis in self.evidence.spatial):
-            for lengths in proposals(self.evidence)[:2]:
-                if self._tried(lengths):
-                    return
+    def _try_another_size(self) -> None:
+        """Probe a second size before anything is matched: a small one, and it tells whether lengths are fixed."""
+        for lengths in proposals(self.evidence)[:2]:
+            if self._tried(lengths):
+                return
 
     def _match(self) -> None:
         if not self.evidence.axes():
@@ -122,9 +120,16 @@ class _Identification:
             fewest = min(match.ties for match in self.found)
             self.found = [match for match in self.found if match.ties == fewest]
             return
+        self.found = matches(self.fitted, self.evidence)
+        if self.found:
+            return
+        kept = self._kept_length()
+        if kept is not None:
+            raise NotAResizeError(f"it mixes or reorders the entries of axis {kept}, and keeps its length")
         for words in fitted_words(self.evidence):
             self.found = matches(words, self.evidence)
             if self.found:
+                self.fitted = [match.word for match in self.found]
                 return
 
     def _distinguish(self, sizes: int) -> None:
@@ -179,11 +184,6 @@ class _Identification:
             return self._result(
                 "resize", matches=tuple(self.found), reason=self._extras(), untold=untold, same_here=here
             )
-        reordered = self._reordered_axis()
-        if reordered is not None:
-            return self._result(
-                "not_a_resize", reason=f"it mixes or reorders the entries of axis {reordered}"
-            )
         return self._result("unnamed", reason=self._extras(), nearest=self._nearest())
 
     def _extras(self) -> str:
@@ -198,13 +198,13 @@ class _Identification:
             parts.append(f"axes come out in the order {[order.index(k) for k in range(len(order))]}")
         return ", ".join(parts)
 
-    def _reordered_axis(self) -> int | None:
-        """An axis that keeps its length and whose entries go far from their places."""
-        for axis in self.evidence.probes[0].axes:
-            if axis.n_in == axis.n_out > 1 and axis.axis in self.evidence.spatial:
-                far = np.abs(axis.positions - np.arange(axis.n_in))
-                if not far.max() < max(1.5, 0.25 * axis.n_in):
-                    return axis.axis
+    def _kept_length(self) -> int | None:
+        """An axis that keeps every length probed and is no copy: channels that are mixed, or a filter."""
+        for axis in self.evidence.spatial:
+            seen = [probe.axes[axis] for probe in self.evidence.probes]
+            lengths = {a.n_in for a in seen}
+            if all(a.n_in == a.n_out for a in seen) and (len(lengths) > 1 or max(lengths) <= _CHANNELS):
+                return axis
         return None
 
     def _nearest(self, most: int = 3) -> tuple[Nearest, ...]:

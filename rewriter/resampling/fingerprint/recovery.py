@@ -205,8 +205,11 @@ class _Recovery:
             if combs:
                 raise _CombsFailedError
             self._test_linearity()
-            self._explain_mixing(axes)
-            raise NotAResizeError("it is linear, but not separable: axes do not act one after the other")
+            reaching = self._reaching(axes)
+            reason = "it is linear, but not separable: axes do not act one after the other"
+            if reaching:
+                reason += f"; entries of axes {reaching} reach one another"
+            raise NotAResizeError(reason)
         if np.issubdtype(self.prober.signalling.dtype, np.floating):
             self._test_linearity()
 
@@ -242,9 +245,10 @@ class _Recovery:
                 f"(they differ by {error:.3g} on inputs of size {max(1.0, factor):g})"
             )
 
-    def _explain_mixing(self, axes: tuple[RecoveredAxis, ...]) -> None:
-        """Raise where an entry of an axis that keeps its length (a channel) reaches other entries."""
+    def _reaching(self, axes: tuple[RecoveredAxis, ...]) -> list[int]:
+        """Axes that keep their length, and whose entries reach one another."""
         shape = self.prober.shape
+        found = []
         for axis in axes:
             n = axis.n_in
             if n == 1 or n != axis.n_out:
@@ -254,7 +258,8 @@ class _Recovery:
             others = np.delete(answer, 0, axis=axis.output_axis)
             own = np.take(answer, 0, axis=axis.output_axis)
             if np.abs(others).max() > 0.05 * max(float(np.abs(own).max()), 1e-6):
-                raise NotAResizeError(f"it mixes the entries of axis {axis.axis} (channels)")
+                found.append(axis.axis)
+        return found
 
     def _constants(self, axes: tuple[RecoveredAxis, ...]) -> tuple[float, float | None]:
         """The constant that is added, and the value of pixels that take nothing from the input.
