@@ -12,6 +12,7 @@ from onnx_graphsurgeon import Constant, Function, Graph, Node, Tensor
 from rewriter.alignment.layout import LAYOUT
 from rewriter.alignment.merging import Merge, grid_json, joined
 from rewriter.alignment.pointwise import JOINING, POINTWISE
+from rewriter.alignment.shapes import propagated
 from rewriter.alignment.states import AxisState, Lost, Place, State
 from rewriter.alignment.windows import WINDOWS
 from rewriter.model import Model, Scope, in_default_domain
@@ -102,6 +103,7 @@ class _Walk:
         self.model = model
         self.result = Alignment()
         self.functions = {(function.domain, function.name): function for function in model.graph.functions}
+        self.shapes = propagated(model)
         self.scopes = {id(scope.graph): scope for scope in model.scopes()}
 
     def run(self) -> Alignment:
@@ -131,7 +133,7 @@ class _Walk:
         depth: int,
     ) -> None:
         for node in _in_order(graph.nodes):
-            results = self._node(Place(node, scope, self.model, constants), states, depth)
+            results = self._node(Place(node, scope, self.model, constants, self.shapes), states, depth)
             for index, tensor in enumerate(node.outputs):
                 if tensor.name:
                     states[id(tensor)] = (

@@ -146,12 +146,18 @@ def repeat(place: Place, states: Rows) -> Rows:
     if isinstance(state, Lost):
         return [state]
     before, after = place.input_shape(), place.output_shape()
-    if before is None or after is None:
+    times = place.integers(1) if place.node.op == "Tile" else None
+    if before is None or (times is None and after is None):
         return [Lost("it is not known which axes are repeated")]
-    new = len(after) - len(before)
+    if times is None:
+        assert after is not None
+        new = len(after) - len(before)
+        same = [n == m and n is not None for n, m in zip(before, after[new:], strict=True)]
+    else:
+        new, same = 0, [count == 1 for count in times]
     result: list[AxisState] = [None] * new
-    for entry, n, m in zip(state, before, after[new:], strict=True):
-        if not isinstance(entry, Grid) or (n == m and n is not None):
+    for entry, n, kept in zip(state, before, same, strict=True):
+        if not isinstance(entry, Grid) or kept:
             result.append(entry)
         else:
             result.append(None if n == 1 else Lost("the axis is tiled"))

@@ -21,10 +21,21 @@ def reshaped(state: tuple[AxisState, ...], before: Shape | None, after: Shape | 
     """
     if before is None or after is None or len(before) != len(state):
         return Lost("a reshape between shapes that are not known")
+    before, after = _with_one_name(before, after)
     result: list[AxisState] = []
     for old, new in _groups(before, after):
         result += _regrouped([state[axis] for axis in old], [before[a] for a in old], [after[a] for a in new])
     return tuple(result)
+
+
+def _with_one_name(before: Shape, after: Shape) -> tuple[Shape, Shape]:
+    """A reshape keeps the number of elements: one open length on each side is the same where all else is equal."""
+    open_before, open_after = ([n for n in shape if not isinstance(n, int)] for shape in (before, after))
+    left, right = ([n for n in shape if isinstance(n, int)] for shape in (before, after))
+    if len(open_before) != 1 or len(open_after) != 1 or _product(left) != _product(right):
+        return before, after
+    named = [tuple(n if isinstance(n, int) else "same" for n in shape) for shape in (before, after)]
+    return named[0], named[1]
 
 
 def _groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from rewriter.alignment.shapes import Shape, better
 from rewriter.model import constant_value, display_name
 from rewriter.resampling.alignment import Grid, IndexMap
 
@@ -41,12 +42,14 @@ class Place:
         scope: the graph that holds it.
         model: for shapes.
         constants: values of function parameters that are constant at this call.
+        shapes: shapes of the main graph that the model itself does not know.
     """
 
     node: Node
     scope: Scope
     model: Model
     constants: dict[int, np.ndarray] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -80,7 +83,8 @@ class Place:
 
     def shape(self, tensor: Tensor) -> tuple[int | str | None, ...] | None:
         """Shape of a tensor as far as it is known."""
-        return self.model.shape(tensor, self.scope)
+        known = self.model.shape(tensor, self.scope)
+        return better(known, self.shapes.get(tensor.name)) if self.scope.path == "main" else known
 
     def input_shape(self, index: int = 0) -> tuple[int | str | None, ...] | None:
         return self.shape(self.node.inputs[index]) if self.has(index) else None

@@ -157,6 +157,33 @@ def test_open_lengths_where_the_formula_needs_them() -> None:
     assert "lengths that are not known" in found.unknown[0].reason
 
 
+def test_reshapes_to_computed_shapes() -> None:
+    """How tf2onnx writes Keras 3's UpSampling2D(nearest) where the batch is open."""
+    nodes = [
+        helper.make_node("Unsqueeze", ["x", "three"], ["one"]),
+        helper.make_node("Tile", ["one", "twice"], ["two"]),
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Slice", ["shape", "zero", "two_"], ["first"]),
+        helper.make_node("Slice", ["shape", "three", "four"], ["last"]),
+        helper.make_node("Concat", ["first", "sixteen", "last"], ["target"], axis=0),
+        helper.make_node("Reshape", ["two", "target"], ["y"]),
+    ]
+    values = {"zero": [0], "two_": [2], "three": [3], "four": [4], "sixteen": [16], "twice": [1, 1, 1, 2, 1]}
+    graph = helper.make_graph(
+        nodes,
+        "repeat",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 5])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [helper.make_tensor(name, TensorProto.INT64, [len(v)], v) for name, v in values.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    found = analyse(Model.from_proto(model))
+    grids = found.outputs[0].grids
+    assert found.unknown == []
+    assert (grids[2].scale, grids[2].offset, grids[2].shift) == (0.5, -0.25, 0)
+    assert (grids[0].source, grids[3].scale) == (("x", 0), 1)
+
+
 def test_functions_and_branches_of_if_are_followed() -> None:
     shift = helper.make_function(
         "local",
