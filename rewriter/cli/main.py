@@ -7,11 +7,13 @@ import importlib
 import click
 
 _COMMANDS = {
+    "alignment": "Report branches of a model that meet on different pixels.",
     "coreml": "Lower an ONNX model to Core ML.",
     "convert": "Convert a TensorFlow or Keras model to ONNX, with provenance.",
     "deploy": "Convert, rewrite, verify, lower, verify again, report.",
     "diff": "Show what differs between two ONNX files, field by field.",
     "doctor": "Show what is installed and what each extra would add.",
+    "fingerprint": "Find out which resize a file, a node or a Python callable computes.",
     "inspect": "Show every Resize of a model: what it computes and how Core ML can express it.",
     "passes": "List the passes.",
     "simulate": "Run a Core ML model on any machine.",
