@@ -11,7 +11,7 @@ from rewriter.model.storage import is_external
 from rewriter.model.values import describe_type
 from rewriter.model.view import GraphBinding, View
 
-__all__ = ["InferredTypes", "Inferred", "Shape"]
+__all__ = ["Inferred", "InferredTypes", "Shape", "without_weights"]
 
 Shape: TypeAlias = "tuple[int | str | None, ...]"
 Inferred: TypeAlias = "tuple[Any, Shape | None]"
@@ -29,7 +29,7 @@ class InferredTypes:
         self._described: dict[tuple[int, str], Inferred | None] = {}
         self._graphs: dict[int, GraphProto] = {}
         try:
-            inferred = onnx.shape_inference.infer_shapes(_without_weights(proto))
+            inferred = onnx.shape_inference.infer_shapes(without_weights(proto))
         except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
             # An invalid model; the checker that runs before anything is written says what is wrong with it.
             return
@@ -65,13 +65,19 @@ class InferredTypes:
         return None
 
 
-def _without_weights(proto: ModelProto) -> ModelProto:
+def without_weights(proto: ModelProto, *, declared: bool = True) -> ModelProto:
+    """A copy for shape inference: initializers that are too large to be shapes have their type only.
+
+    Args:
+        proto: the model.
+        declared: with what it declares about inner values.
+    """
     light = ModelProto(ir_version=proto.ir_version)
     light.opset_import.extend(proto.opset_import)
     light.functions.extend(proto.functions)
     graph = light.graph
     graph.name = proto.graph.name
-    for field in ("node", "input", "output", "value_info"):
+    for field in ("node", "input", "output", *(["value_info"] if declared else [])):
         getattr(graph, field).extend(getattr(proto.graph, field))
     for tensor in proto.graph.initializer:
         size = 1
