@@ -125,3 +125,82 @@ def test_onnxruntime_refuses_what_the_generator_leaves_out() -> None:
             continue
         with pytest.raises(Exception, match=r"(?i)only supports|resize|scale"):
             run_onnxruntime([case], [np.zeros(case.shape, np.float32)])
+
+
+CROP = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": -7.0}
+EXAMPLES = {
+    # 3 x float32(5/3) is 5 in float32 and just below it exactly.
+    "O1": Case("Resize", 13, (2, 3), {"mode": "linear"}, scales=(1.0, float(np.float32(5 / 3)))),
+    "O2": Case(
+        "Resize",
+        13,
+        (1, 7),
+        {
+            "mode": "nearest",
+            "coordinate_transformation_mode": "tf_half_pixel_for_nn",
+            "nearest_mode": "ceil",
+        },
+        sizes=(1, 7),
+    ),
+    "O3": Case("Resize", 13, (4, 3), CROP, sizes=(4, 6), roi=(0.25, 0.0, 0.75, 1.0)),
+    "O4": Case(
+        "Resize",
+        18,
+        (2, 3, 4, 3),
+        {"mode": "linear", "axes": [-2, -1], "keep_aspect_ratio_policy": "not_smaller"},
+        sizes=(6, 5),
+    ),
+    "O5": Case("Resize", 18, (3, 3), {"mode": "linear", "antialias": 1}, scales=(1.25, 0.5)),
+    "O6": Case(
+        "Resize",
+        18,
+        (1, 4, 5, 2),
+        {**CROP, "antialias": 1},
+        sizes=(1, 3, 4, 2),
+        roi=(0.0, -0.5, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0),
+    ),
+    "O7": Case(
+        "Resize",
+        13,
+        (1, 7),
+        {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "ceil"},
+        sizes=(1, 19),
+    ),
+    "O8": Case("Resize", 13, (1, 7), CROP, sizes=(9, 10), roi=(0.0, float(np.float32(0.03)), 1.0, 1.0)),
+    "O12": Case(
+        "Resize",
+        18,
+        (1, 1, 14, 4),
+        {
+            "mode": "cubic",
+            "coordinate_transformation_mode": "tf_half_pixel_for_nn",
+            "antialias": 1,
+            "exclude_outside": 1,
+            "axes": [2, 3],
+            "keep_aspect_ratio_policy": "not_smaller",
+        },
+        sizes=(16, 9),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_one_example_of_each_disagreement(name: str) -> None:
+    case = EXAMPLES[name]
+    x = np.random.default_rng(0).normal(size=case.shape).astype(np.float32)
+    assert _judge(case, x, run_onnxruntime([case], [x])[0]) == (name,)
+
+
+def test_a_copied_axis_still_extrapolates_in_the_antialias_code() -> None:
+    case = Case(
+        "Resize",
+        11,
+        (2, 3, 8, 1),
+        {**CROP, "mode": "cubic", "exclude_outside": 1},
+        scales=(1.0, 1.1880084, 4.375, 1.0),
+        roi=(0.0, 0.9, 0.09, 0.0, 1.0, 1.13, 0.25, 1.0),
+    )
+    x = np.random.default_rng(1).normal(size=case.shape).astype(np.float32)
+    y = run_onnxruntime([case], [x])[0]
+    assert (y == -7.0).any()
+    assert "O5" in _judge(case, x, y)
