@@ -17,8 +17,8 @@ _ELEMENTWISE = ("Relu", "Sigmoid", "Add", "Tanh", "Mul")
 def chain_of_blocks(nodes: int) -> ModelProto:
     """`nodes` nodes, rounded up to whole blocks: enlarge by 2, 19 elementwise, shrink by 2, 19 elementwise.
 
-    What an exporter would write: opset 13, float scales in initializers, no shapes of intermediate tensors. Each Resize
-    is linear with half_pixel, so that the default intent has to respell and correct every one.
+    What an exporter would write: opset 13, float scales in initializers, no shapes of intermediate tensors. Each
+    Resize is linear with half_pixel, so that the default intent has to respell and correct every one.
     """
     graph = GraphProto(name="chain_of_blocks")
     value = "image"
@@ -51,9 +51,7 @@ def _append_block(graph: GraphProto, scope: str, value: str) -> str:
         coordinate_transformation_mode="half_pixel",
     )
     value = _append_elementwise(graph, f"{scope}/large", value, BLOCK // 2 - 1)
-    value = _append(
-        graph, "MaxPool", f"{scope}/down/MaxPool", [value], kernel_shape=[2, 2], strides=[2, 2]
-    )
+    value = _append(graph, "MaxPool", f"{scope}/down/MaxPool", [value], kernel_shape=[2, 2], strides=[2, 2])
     return _append_elementwise(graph, f"{scope}/small", value, BLOCK // 2 - 1)
 
 

@@ -19,7 +19,8 @@ _POLL_MS = 20
 def main() -> None:
     """Run the job that standard input describes.
 
-    Keys of the job: ``argv``, ``cwd``, ``env``, ``stderr`` (a file), ``timeout`` in seconds, ``address_space`` in bytes.
+    Keys of the job: ``argv``, ``cwd``, ``env``, ``stderr`` (a file), ``timeout`` in seconds, ``address_space`` in
+    bytes.
     """
     job = json.load(sys.stdin)
     started = time.perf_counter()
@@ -90,7 +91,7 @@ def _tree(pid: int) -> list[int]:
     found = [pid]
     for member in found:
         try:
-            threads = os.listdir(f"/proc/{member}/task")
+            threads = os.listdir(f"/proc/{member}/task")  # noqa: PTH208 - as below
         except OSError:
             continue  # it has ended meanwhile
         for thread in threads:

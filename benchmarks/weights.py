@@ -127,9 +127,7 @@ def _graph_ends(weights: list[_Weight]) -> tuple[bytes, bytes]:
                 pads=[1, 1, 1, 1],
             )
         )
-        graph.node.append(
-            helper.make_node("Relu", [f"{scope}/conv:0"], [f"{scope}:0"], name=f"{scope}/Relu")
-        )
+        graph.node.append(helper.make_node("Relu", [f"{scope}/conv:0"], [f"{scope}:0"], name=f"{scope}/Relu"))
         value = f"{scope}:0"
     graph.node.append(_resize(value))
     head = graph.SerializeToString()
@@ -167,9 +165,7 @@ def _model(graph: GraphProto) -> ModelProto:
 
 def _tensor(weight: _Weight) -> bytes:
     """The message in front of its raw data, which is the last field that it has."""
-    return TensorProto(
-        dims=weight.shape, data_type=TensorProto.FLOAT, name=weight.name
-    ).SerializeToString()
+    return TensorProto(dims=weight.shape, data_type=TensorProto.FLOAT, name=weight.name).SerializeToString()
 
 
 def _external(weight: _Weight, location: str, offset: int) -> TensorProto:

@@ -1,7 +1,7 @@
 """What the peers are asked to do, each in a process of its own: load a model, give every Resize one mode, save it.
 
-Usage: ``python edit.py TOOL IN.onnx OUT.onnx`` or ``python edit.py TOOL DIR-OF-MODELS OUT-DIR``. Every optimisation that
-a tool would run is switched off, so that all do the same work; nothing is imported that the tool does not need.
+Usage: ``python edit.py TOOL IN.onnx OUT.onnx`` or ``python edit.py TOOL DIR-OF-MODELS OUT-DIR``. Every optimisation
+that a tool would run is switched off, so that all do the same work; nothing is imported that the tool does not need.
 """
 
 from __future__ import annotations

@@ -1,0 +1,137 @@
+"""Who is measured: the commands of this project, their bases, and the peers that are installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.environment import installed
+
+__all__ = ["PEERS", "Contender", "console_script", "copy", "graphsurgeon_base", "peer", "rewrite"]
+
+_JOBS = Path(__file__).with_name("jobs") / "edit.py"
+_MODULES = {"rewrite": "rewriter.cli.rewrite", "rewriter": "rewriter.cli.main"}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One command that does the job of a case.
+
+    Attributes:
+        key, label, role: as `benchmarks.results.Outcome`.
+        argv: the command.
+        runs: how many of the interleaved runs it takes part in.
+        outputs: what a run writes, removed before and after it.
+        edits: how many resizes of the first output must have been edited; None for jobs that edit nothing.
+        timeout: seconds.
+        missing: the distribution that it needs and that is not installed, if any.
+        complaint: called after each run; says what the run did wrong, None when nothing.
+    """
+
+    key: str
+    label: str
+    role: str
+    argv: tuple[str, ...]
+    runs: int = 1
+    outputs: tuple[Path, ...] = ()
+    edits: int | None = None
+    timeout: float = 120.0
+    missing: str | None = None
+    complaint: Callable[[], str | None] | None = None
+
+
+@dataclass(frozen=True)
+class _Peer:
+    label: str
+    distribution: str
+    edits: bool = True
+
+
+PEERS = {
+    "onnx": _Peer("onnx load, edit, save", "onnx"),
+    "onnx-lazy": _Peer("onnx, external data not loaded", "onnx"),
+    "onnx-external": _Peer("onnx, external data loaded and written", "onnx"),
+    "graphsurgeon": _Peer("onnx-graphsurgeon import, edit, export", "onnx-graphsurgeon"),
+    "onnx-ir": _Peer("onnx-ir load, edit, save", "onnx-ir"),
+    "onnxscript": _Peer("onnxscript rewrite rule", "onnxscript"),
+    "onnxslim": _Peer("onnxslim, optimisations off", "onnxslim"),
+    "onnxsim": _Peer("onnxsim, optimisations off", "onnxsim"),
+    "onnxoptimizer": _Peer("onnxoptimizer, pass nop", "onnxoptimizer"),
+    "onnxruntime": _Peer("onnxruntime load, save (no edit)", "onnxruntime", edits=False),
+}
+
+
+def console_script(name: str) -> tuple[str, ...]:
+    """How `rewrite` or `rewriter` is started: the script of this environment, else its module."""
+    script = Path(sys.executable).with_name(name)
+    if script.is_file() and os.access(script, os.X_OK):
+        return (str(script),)
+    root = str(Path(__file__).resolve().parents[1])
+    code = f"import sys; sys.path.insert(0, {root!r}); from {_MODULES[name]} import main; main()"
+    return (sys.executable, "-c", code)
+
+
+def rewrite(source: Path, target: Path, edits: int, runs: int, *, check: bool = True) -> Contender:
+    """`rewrite` of one file, or of every file of a directory."""
+    many = source.is_dir()
+    inputs = sorted(map(str, source.glob("*.onnx"))) if many else [str(source)]
+    options = () if check else ("--no-check",)
+    return Contender(
+        key="rewrite" if check else "rewrite-no-check",
+        label="rewrite" if check else "rewrite --no-check",
+        role="ours",
+        argv=(*console_script("rewrite"), *inputs, "-O" if many else "-o", str(target), *options),
+        runs=runs,
+        outputs=(target,),
+        edits=edits,
+        timeout=300.0,
+    )
+
+
+def copy(source: Path, target: Path, runs: int) -> Contender:
+    """`cp` of one file, which nothing that writes a file can beat without sharing blocks."""
+    return Contender("cp", "cp", "base", ("cp", str(source), str(target)), runs, (target,))
+
+
+def copy_durably(source: Path, target: Path, runs: int) -> Contender:
+    """`cp` and the fsync that an atomic save needs, which `rewrite` does too."""
+    script = 'cp "$1" "$2" && sync "$2"'
+    argv = ("sh", "-c", script, "sh", str(source), str(target))
+    return Contender("cp-fsync", "cp, then sync of the copy", "peer", argv, runs, (target,))
+
+
+def graphsurgeon_base(source: Path, runs: int, *, cleanup: bool = False) -> Contender:
+    """Import and export by onnx-graphsurgeon, nothing written; with `cleanup` between the two."""
+    job = "graphsurgeon-cleanup" if cleanup else "graphsurgeon-unchanged"
+    label = "onnx-graphsurgeon import, cleanup, export" if cleanup else "onnx-graphsurgeon import, export"
+    return Contender(
+        key=job,
+        label=f"{label} (no edit, no file)",
+        role="peer" if cleanup else "base",
+        argv=(sys.executable, str(_JOBS), job, str(source), "-"),
+        runs=runs,
+        missing=_missing("onnx-graphsurgeon"),
+    )
+
+
+def peer(tool: str, source: Path, target: Path, edits: int, runs: int, timeout: float = 120.0) -> Contender:
+    """One of `PEERS` on one file, or on every file of a directory."""
+    about = PEERS[tool]
+    return Contender(
+        key=tool,
+        label=about.label,
+        role="peer",
+        argv=(sys.executable, str(_JOBS), tool, str(source), str(target)),
+        runs=runs,
+        outputs=(target, target.with_name(target.name + ".data")),
+        edits=edits if about.edits else None,
+        timeout=timeout,
+        missing=_missing(about.distribution),
+    )
+
+
+def _missing(distribution: str) -> str | None:
+    return None if installed(distribution) is not None else distribution

@@ -1,0 +1,134 @@
+"""Results as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks.environment import same_environment
+from benchmarks.results import CaseResult, Outcome, Point
+from benchmarks.targets import TARGETS, Judgement, judge
+
+__all__ = ["environments_section", "missing_peers", "points_section", "targets_section"]
+
+_NOTHING = "–"
+
+
+def targets_section(cases: Mapping[str, CaseResult]) -> str:
+    """What has to hold: limit, value, met or not."""
+    judgements = [judge(target, cases) for target in TARGETS]
+    asked = [judgement for judgement in judgements if not judgement.target.informative]
+    rows = [_judged(judgement) for judgement in asked]
+    rows.insert(5, _untouched(cases))
+    beside = [_judged(judgement) for judgement in judgements if judgement.target.informative]
+    head = ("target", "limit", "measured", "")
+    return (
+        _table(head, rows, "lrrl")
+        + "\n\nThe same with the check of the result switched off, which nobody asked for:\n\n"
+        + _table(head, beside, "lrrl")
+    )
+
+
+def points_section(result: CaseResult | None, base: str) -> str:
+    """One table for each input of a case; ratios are of times, and of the base's time."""
+    if result is None:
+        return "Not measured."
+    return "\n\n".join(_point(point, base, titled=len(result.points) > 1) for point in result.points)
+
+
+def environments_section(cases: Mapping[str, CaseResult]) -> str:
+    """Where the figures come from, one paragraph for each environment."""
+    groups: list[tuple[dict[str, Any], list[str]]] = []
+    for key, case in sorted(cases.items()):
+        for environment, keys in groups:
+            if same_environment(environment, case.environment):
+                keys.append(key)
+                break
+        else:
+            groups.append((case.environment, [key]))
+    if not groups:
+        return "Nothing has been measured."
+    return "\n\n".join(_environment(environment, keys) for environment, keys in groups)
+
+
+def missing_peers(result: CaseResult) -> list[str]:
+    """What was not measured because it is not installed."""
+    found = {
+        outcome.failure
+        for point in result.points
+        for outcome in point.outcomes
+        if outcome.failure is not None and outcome.failure.endswith("is not installed")
+    }
+    return sorted(found)
+
+
+def _judged(judgement: Judgement) -> Sequence[str]:
+    target = judgement.target
+    unit = "×" if target.base is not None else "s" if target.metric == "wall" else "MiB"
+    limit = f"≤ {target.limit:g} {unit}"
+    if judgement.value is None:
+        return target.text, limit, _NOTHING, f"not measured: {judgement.why}"
+    digits = 0 if unit == "MiB" else 2
+    return (
+        target.text,
+        limit,
+        f"{judgement.value:.{digits}f} {unit}",
+        "met" if judgement.met else "**not met**",
+    )
+
+
+def _untouched(cases: Mapping[str, CaseResult]) -> Sequence[str]:
+    text = "c: the data file keeps its size, modification time and inode"
+    if "c" not in cases:
+        return text, "", _NOTHING, "not measured: case c was not measured"
+    kept = cases["c"].points[0].facts["data_file_untouched"]
+    return text, "", "kept" if kept else "changed", "met" if kept else "**not met**"
+
+
+def _point(point: Point, base: str, titled: bool) -> str:
+    reference = point.outcome(base)
+    divisor = None if reference is None else reference.middle("wall")
+    ours = [outcome for outcome in point.outcomes if outcome.role == "ours"]
+    order = sorted(point.outcomes, key=lambda outcome: outcome.middle("wall") or float("inf"))
+    rows = [_row(outcome, divisor, outcome in ours) for outcome in order]
+    label = base if reference is None else reference.label
+    head = ("", "time s", "min … max", "CPU s", "peak MiB", f"× {label}", "runs")
+    table = _table(head, rows, "lrrrrrr")
+    return f"At {point.x:,}:\n\n{table}" if titled else table
+
+
+def _row(outcome: Outcome, divisor: float | None, ours: bool) -> Sequence[str]:
+    label = f"**{outcome.label}**" if ours else outcome.label
+    wall = outcome.middle("wall")
+    if wall is None:
+        return label, outcome.failure or "did not run", "", "", "", "", "0"
+    low, high = outcome.span()
+    ratio = _NOTHING if not divisor else f"{wall / divisor:.2f}"
+    failed = "" if outcome.failure is None else f" (then {outcome.failure})"
+    return (
+        label + failed,
+        _seconds(wall),
+        f"{_seconds(low)} … {_seconds(high)}",
+        _seconds(outcome.middle("cpu") or 0.0),
+        f"{outcome.middle('memory'):.0f}",
+        ratio,
+        str(len(outcome.runs)),
+    )
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
+
+
+def _environment(environment: dict[str, Any], keys: Iterable[str]) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    return (
+        f"Cases {', '.join(keys)}: {environment['date']}; {environment['cpus']} × {environment['cpu']}, "
+        f"{environment['memory_gib']} GiB, Linux {environment['kernel']}, {environment['filesystem']}; "
+        f"Python {environment['python']}, {packages}; code {environment['source']}."
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], alignment: str) -> str:
+    rules = ["---:" if letter == "r" else "---" for letter in alignment]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rules, *rows))
