@@ -74,7 +74,7 @@ def run_command(
         for case in _chosen(wanted):
             cases = load(kept)
             with workspace(workdir) as place:
-                environment = describe(filesystem_of(place))
+                environment = describe(filesystem_of(place), quick=quick)
                 if resume and case.key in cases and _is_fresh(cases[case.key], environment):
                     _say(f"{case.key}: measured already")
                     continue
@@ -135,7 +135,10 @@ def _is_fresh(result: CaseResult, environment: dict[str, object]) -> bool:
 
 
 def _render(results: Path, output: Path) -> None:
-    for path in render(load(results), DOCUMENT, output):
+    cases = load(results)
+    if output == DOCUMENT and any(case.environment["quick"] for case in cases.values()):
+        raise UsageError("quick results are not published", remedy="name another file with --output")
+    for path in render(cases, DOCUMENT, output):
         _say(f"wrote {path}")
 
 

@@ -10,9 +10,21 @@ from pathlib import Path
 
 from benchmarks.environment import installed
 
-__all__ = ["PEERS", "Contender", "console_script", "copy", "graphsurgeon_base", "peer", "rewrite"]
+__all__ = [
+    "PEERS",
+    "Contender",
+    "console_script",
+    "copy",
+    "copy_durably",
+    "graphsurgeon_base",
+    "job",
+    "missing",
+    "peer",
+    "rewrite",
+]
 
-_JOBS = Path(__file__).with_name("jobs") / "edit.py"
+_JOBS = Path(__file__).with_name("jobs")
+_ROOT = str(Path(__file__).resolve().parents[1])
 _MODULES = {"rewrite": "rewriter.cli.rewrite", "rewriter": "rewriter.cli.main"}
 
 
@@ -28,6 +40,8 @@ class Contender:
         edits: how many resizes of the first output must have been edited; None for jobs that edit nothing.
         timeout: seconds.
         missing: the distribution that it needs and that is not installed, if any.
+        timing: a file in which the command leaves its own ``wall`` and ``cpu`` in seconds, which count instead.
+        exit_code: the one that means that the command did its job.
         complaint: called after each run; says what the run did wrong, None when nothing.
     """
 
@@ -40,6 +54,8 @@ class Contender:
     edits: int | None = None
     timeout: float = 120.0
     missing: str | None = None
+    timing: Path | None = None
+    exit_code: int = 0
     complaint: Callable[[], str | None] | None = None
 
 
@@ -53,7 +69,6 @@ class _Peer:
 PEERS = {
     "onnx": _Peer("onnx load, edit, save", "onnx"),
     "onnx-lazy": _Peer("onnx, external data not loaded", "onnx"),
-    "onnx-external": _Peer("onnx, external data loaded and written", "onnx"),
     "graphsurgeon": _Peer("onnx-graphsurgeon import, edit, export", "onnx-graphsurgeon"),
     "onnx-ir": _Peer("onnx-ir load, edit, save", "onnx-ir"),
     "onnxscript": _Peer("onnxscript rewrite rule", "onnxscript"),
@@ -69,9 +84,13 @@ def console_script(name: str) -> tuple[str, ...]:
     script = Path(sys.executable).with_name(name)
     if script.is_file() and os.access(script, os.X_OK):
         return (str(script),)
-    root = str(Path(__file__).resolve().parents[1])
-    code = f"import sys; sys.path.insert(0, {root!r}); from {_MODULES[name]} import main; main()"
+    code = f"import sys; sys.path.insert(0, {_ROOT!r}); from {_MODULES[name]} import main; main()"
     return (sys.executable, "-c", code)
+
+
+def job(script: str, *arguments: object) -> tuple[str, ...]:
+    """One of the scripts in ``jobs``, in a process of this environment."""
+    return (sys.executable, str(_JOBS / script), *map(str, arguments))
 
 
 def rewrite(source: Path, target: Path, edits: int, runs: int, *, check: bool = True) -> Contender:
@@ -105,15 +124,15 @@ def copy_durably(source: Path, target: Path, runs: int) -> Contender:
 
 def graphsurgeon_base(source: Path, runs: int, *, cleanup: bool = False) -> Contender:
     """Import and export by onnx-graphsurgeon, nothing written; with `cleanup` between the two."""
-    job = "graphsurgeon-cleanup" if cleanup else "graphsurgeon-unchanged"
+    name = "graphsurgeon-cleanup" if cleanup else "graphsurgeon-unchanged"
     label = "onnx-graphsurgeon import, cleanup, export" if cleanup else "onnx-graphsurgeon import, export"
     return Contender(
-        key=job,
+        key=name,
         label=f"{label} (no edit, no file)",
         role="peer" if cleanup else "base",
-        argv=(sys.executable, str(_JOBS), job, str(source), "-"),
+        argv=job("edit.py", name, source, "-"),
         runs=runs,
-        missing=_missing("onnx-graphsurgeon"),
+        missing=missing("onnx-graphsurgeon"),
     )
 
 
@@ -124,14 +143,15 @@ def peer(tool: str, source: Path, target: Path, edits: int, runs: int, timeout: 
         key=tool,
         label=about.label,
         role="peer",
-        argv=(sys.executable, str(_JOBS), tool, str(source), str(target)),
+        argv=job("edit.py", tool, source, target),
         runs=runs,
         outputs=(target, target.with_name(target.name + ".data")),
         edits=edits if about.edits else None,
         timeout=timeout,
-        missing=_missing(about.distribution),
+        missing=missing(about.distribution),
     )
 
 
-def _missing(distribution: str) -> str | None:
-    return None if installed(distribution) is not None else distribution
+def missing(*distributions: str) -> str | None:
+    """The first one that is not installed, None when all are."""
+    return next((name for name in distributions if installed(name) is None), None)

@@ -41,12 +41,18 @@ def installed(distribution: str) -> str | None:
         return None
 
 
-def describe(filesystem: str) -> dict[str, Any]:
-    """The environment of a measurement made now; `filesystem` is the type of the one that held the models."""
+def describe(filesystem: str, *, quick: bool) -> dict[str, Any]:
+    """The environment of a measurement made now.
+
+    Args:
+        filesystem: the type of the one that holds the models.
+        quick: whether inputs are small, so that the figures mean nothing.
+    """
     versions = {name: installed(name) for name in _PACKAGES}
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "source": _source_digest(),
+        "quick": quick,
         "python": platform.python_version(),
         "packages": {name: version for name, version in versions.items() if version is not None},
         "cpu": _cpu_model(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,10 +65,11 @@ def default_address_space() -> int:
     return min(15 * _GIB, int(0.75 * _available_memory()))
 
 
-def measure(argv: Sequence[str], folder: Path, limits: Limits) -> Run:
+def measure(argv: Sequence[str], folder: Path, limits: Limits, expected: int = 0) -> Run:
     """Run a command once with `folder` as its working directory; its output is thrown away.
 
-    A command that fails is a `Run` with a failure. When this process is interrupted, the command is ended.
+    A command that ends otherwise than with the `expected` exit code is a `Run` with a failure. When this process is
+    interrupted, the command is ended.
 
     Raises:
         UnsupportedError: this is not Linux.
@@ -75,10 +77,12 @@ def measure(argv: Sequence[str], folder: Path, limits: Limits) -> Run:
     if sys.platform != "linux":
         raise UnsupportedError("the benchmarks read /proc and run on Linux only")
     errors = folder / "stderr.txt"
+    scratch = folder / "scratch"
+    scratch.mkdir()
     job = {
         "argv": list(argv),
         "cwd": str(folder),
-        "env": _environment(),
+        "env": _environment(scratch),
         "stderr": str(errors),
         "timeout": limits.timeout,
         "address_space": limits.address_space,
@@ -97,6 +101,8 @@ def measure(argv: Sequence[str], folder: Path, limits: Limits) -> Run:
         launcher.send_signal(signal.SIGTERM)
         launcher.wait()
         raise
+    finally:
+        shutil.rmtree(scratch)
     figures = json.loads(text)
     said = errors.read_text(errors="replace")
     errors.unlink()
@@ -105,15 +111,15 @@ def measure(argv: Sequence[str], folder: Path, limits: Limits) -> Run:
         cpu=figures["cpu"],
         peak_mib=figures["peak_kib"] / 1024,
         tree_mib=figures["tree_kib"] / 1024,
-        failure=_failure(figures, said, limits),
+        failure=_failure(figures, said, limits, expected),
     )
 
 
-def _failure(figures: dict[str, int], said: str, limits: Limits) -> str | None:
+def _failure(figures: dict[str, int], said: str, limits: Limits, expected: int) -> str | None:
     if figures["timed_out"]:
         return f"not finished after {limits.timeout:.0f} s"
     code = figures["exit"]
-    if code == 0:
+    if code == expected:
         return None
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     cap = f"{limits.address_space / _GIB:.0f} GiB"
@@ -127,9 +133,10 @@ def _failure(figures: dict[str, int], said: str, limits: Limits) -> str | None:
     return f"{how}: {last}" if last else how
 
 
-def _environment() -> dict[str, str]:
-    """Ours, except that byte code is always kept, as it is for an installed program."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+def _environment(scratch: Path) -> dict[str, str]:
+    """Ours, except that byte code is kept, as for an installed program, and temporary files can be found again."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "TMPDIR": str(scratch)}
 
 
 def _available_memory() -> int:

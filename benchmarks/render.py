@@ -46,6 +46,6 @@ def sections(cases: Mapping[str, CaseResult]) -> dict[str, str]:
     for key, case in CASES.items():
         result = cases.get(key)
         absent = [] if result is None else missing_peers(result)
-        note = f"\n\nNot measured: {'; '.join(absent)}." if absent else ""
+        note = f"\n\nNot installed here: {', '.join(absent)}." if absent else ""
         texts[f"case-{key}"] = points_section(result, case.base) + note
     return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +11,12 @@ from pathlib import Path
 from benchmarks.contenders import Contender
 from benchmarks.measure import Limits, Run, measure
 from benchmarks.results import Outcome
+from rewriter.errors import UnsupportedError
 
-__all__ = ["Runs", "Session"]
+__all__ = ["MISSING", "Runs", "Session"]
+
+MISSING = " is not installed"
+"""Ends the failure of a contender whose distribution is not there."""
 
 _EDIT = b"align_corners"
 _SEARCHED = 1 << 26
@@ -56,7 +61,7 @@ class Session:
         """Run them in turn, A B C A B C …, each as often as it says; one that fails runs no more."""
         runs: dict[str, list[Run]] = {contender.key: [] for contender in contenders}
         failures = {
-            contender.key: f"{contender.missing} is not installed"
+            contender.key: contender.missing + MISSING
             for contender in contenders
             if contender.missing is not None
         }
@@ -84,6 +89,16 @@ class Session:
             for contender in contenders
         )
 
+    def prepare(self, argv: Sequence[str], timeout: float = 300.0) -> None:
+        """Run a command that makes an input.
+
+        Raises:
+            UnsupportedError: it failed.
+        """
+        failure = measure(argv, self.folder, Limits(self.address_space, timeout)).failure
+        if failure is not None:
+            raise UnsupportedError(f"the input cannot be made: {failure}")
+
     def warm_up(self, contenders: Sequence[Contender]) -> None:
         """Run each once and count nothing: byte code gets compiled, libraries get into the page cache."""
         for contender in contenders:
@@ -94,9 +109,11 @@ class Session:
         limits = Limits(self.address_space, contender.timeout)
         try:
             _remove(contender.outputs)
-            run = measure(contender.argv, self.folder, limits)
+            run = measure(contender.argv, self.folder, limits, contender.exit_code)
             if run.failure is not None:
                 return run
+            if contender.timing is not None:
+                run = replace(run, **json.loads(contender.timing.read_text()))
             return replace(run, failure=_wrong(contender))
         finally:
             _remove(contender.outputs)

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.environment import same_environment
 from benchmarks.results import CaseResult, Outcome, Point
+from benchmarks.session import MISSING
 from benchmarks.targets import TARGETS, Judgement, judge
 
 __all__ = ["environments_section", "missing_peers", "points_section", "targets_section"]
@@ -52,14 +53,9 @@ def environments_section(cases: Mapping[str, CaseResult]) -> str:
 
 
 def missing_peers(result: CaseResult) -> list[str]:
-    """What was not measured because it is not installed."""
-    found = {
-        outcome.failure
-        for point in result.points
-        for outcome in point.outcomes
-        if outcome.failure is not None and outcome.failure.endswith("is not installed")
-    }
-    return sorted(found)
+    """The distributions that would have been measured, had they been installed."""
+    failures = {outcome.failure or "" for point in result.points for outcome in point.outcomes}
+    return sorted(failure.removesuffix(MISSING) for failure in failures if failure.endswith(MISSING))
 
 
 def _judged(judgement: Judgement) -> Sequence[str]:
@@ -94,7 +90,9 @@ def _point(point: Point, base: str, titled: bool) -> str:
     label = base if reference is None else reference.label
     head = ("", "time s", "min … max", "CPU s", "peak MiB", f"× {label}", "runs")
     table = _table(head, rows, "lrrrrrr")
-    return f"At {point.x:,}:\n\n{table}" if titled else table
+    title = f"{point.x:,}: " if titled else ""
+    facts = ", ".join(f"{name.replace('_', ' ')} {_fact(value)}" for name, value in point.facts.items())
+    return f"{title}{facts}\n\n{table}" if title or facts else table
 
 
 def _row(outcome: Outcome, divisor: float | None, ours: bool) -> Sequence[str]:
@@ -114,6 +112,12 @@ def _row(outcome: Outcome, divisor: float | None, ours: bool) -> Sequence[str]:
         ratio,
         str(len(outcome.runs)),
     )
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _seconds(value: float) -> str:

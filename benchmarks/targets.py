@@ -86,6 +86,34 @@ TARGETS = (
         ("e", "rewrite"),
         ("e", "import-onnx"),
     ),
+    Target(
+        "simulator: MobileNetV2, time of a prediction against onnxruntime",
+        "wall",
+        5.0,
+        ("simulator", "simulator"),
+        ("simulator", "onnxruntime-predicts"),
+    ),
+    Target(
+        "simulator: MobileNetV2, peak memory against onnxruntime",
+        "memory",
+        3.0,
+        ("simulator", "simulator"),
+        ("simulator", "onnxruntime-predicts"),
+    ),
+    Target(
+        "coreml: ResNet50, ONNX to package against coremltools from TensorFlow",
+        "wall",
+        1.0,
+        ("coreml", "lowering"),
+        ("coreml", "coremltools"),
+    ),
+    Target(
+        "diagnosis: `rewriter verify`, time against Polygraphy's",
+        "wall",
+        1.0,
+        ("diagnosis", "verify"),
+        ("diagnosis", "polygraphy"),
+    ),
     Target("c: `rewrite --no-check`, time", "wall", 1.5, ("c", "rewrite-no-check"), informative=True),
     Target(
         "c: `rewrite --no-check`, peak memory", "memory", 128, ("c", "rewrite-no-check"), informative=True

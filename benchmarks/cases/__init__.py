@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.cases import external_data, growth, large_file, many_models, small_nodes, start_up
+from benchmarks.cases import (
+    coreml,
+    diagnosis,
+    external_data,
+    growth,
+    large_file,
+    many_models,
+    simulator,
+    small_nodes,
+    start_up,
+)
 from benchmarks.results import Point
 from benchmarks.session import Session
 
@@ -48,6 +58,14 @@ CASES = {
         ),
         Case("e", "start-up of each command", "import-click", start_up.measure),
         Case("f", "1,000 small models in one call", "graphsurgeon", many_models.measure),
+        Case(
+            "simulator",
+            "MobileNetV2 in the Core ML simulator and in onnxruntime",
+            "onnxruntime-predicts",
+            simulator.measure,
+        ),
+        Case("coreml", "ResNet50 to a Core ML package", "coremltools", coreml.measure),
+        Case("diagnosis", "one wrong Resize in a network of 161 nodes", "polygraphy", diagnosis.measure),
         Case("growth-nodes", "1,000 to 200,000 small nodes", "graphsurgeon", growth.nodes),
         Case("growth-bytes", "single files of 50 MB to 1.5 GB", "cp", growth.file_sizes),
     )

@@ -15,7 +15,7 @@ from benchmarks.workspace import read_through, require_free
 __all__ = ["measure"]
 
 _LIGHT = ("onnx-lazy", "graphsurgeon", "onnx-ir")
-_HEAVY = ("onnxruntime", "onnx-external", "onnxslim", "onnxsim", "onnxoptimizer")
+_HEAVY = ("onnxruntime", "onnx", "onnxslim", "onnxsim", "onnxoptimizer")
 
 
 def measure(session: Session) -> tuple[Point, ...]:
@@ -33,7 +33,7 @@ def measure(session: Session) -> tuple[Point, ...]:
         rewrite(source, target, 1, session.runs.many, check=False),
         *(peer(tool, source, target, 1, session.runs.many) for tool in _LIGHT),
     ]
-    heavy = [peer(tool, source, target, 1, session.runs.once) for tool in _HEAVY]
+    heavy = [peer(tool, source, target, 1, session.runs.once, timeout=60) for tool in _HEAVY]
     runners: list[Contender] = [replace(runner, complaint=untouched) for runner in (*light, *heavy)]
     outcomes = session.compare(runners)
     facts = {"bytes": source.stat().st_size, "data_bytes": size, "data_file_untouched": untouched() is None}

@@ -20,7 +20,7 @@ def with_onnx(source: str, target: str) -> None:
 
     model = onnx.load(source)
     _edit_proto(model)
-    onnx.save(model, target)
+    _save(model, source, target)
 
 
 def with_onnx_lazy(source: str, target: str) -> None:
@@ -30,15 +30,6 @@ def with_onnx_lazy(source: str, target: str) -> None:
     model = onnx.load(source, load_external_data=False)
     _edit_proto(model)
     onnx.save(model, target)
-
-
-def with_onnx_external(source: str, target: str) -> None:
-    """Load external data too, and write them to a new file."""
-    import onnx
-
-    model = onnx.load(source)
-    _edit_proto(model)
-    onnx.save(model, target, save_as_external_data=True, location=Path(target).name + ".data")
 
 
 def with_graphsurgeon(source: str, target: str) -> None:
@@ -116,7 +107,7 @@ def with_onnxslim(source: str, target: str) -> None:
     _edit_proto(model)
     skip = OptimizationSettings.keys()
     slimmed = onnxslim.slim(model, skip_optimizations=skip, no_shape_infer=True)
-    onnx.save(slimmed, target)
+    _save(slimmed, source, target)
 
 
 def with_onnxsim(source: str, target: str) -> None:
@@ -129,7 +120,7 @@ def with_onnxsim(source: str, target: str) -> None:
     simplified, _ = onnxsim.simplify(
         model, perform_optimization=False, skip_constant_folding=True, skip_shape_inference=True
     )
-    onnx.save(simplified, target)
+    _save(simplified, source, target)
 
 
 def with_onnxoptimizer(source: str, target: str) -> None:
@@ -139,7 +130,7 @@ def with_onnxoptimizer(source: str, target: str) -> None:
 
     model = onnx.load(source)
     _edit_proto(model)
-    onnx.save(onnxoptimizer.optimize(model, ["nop"]), target)
+    _save(onnxoptimizer.optimize(model, ["nop"]), source, target)
 
 
 def with_onnxruntime(source: str, target: str) -> None:
@@ -150,6 +141,14 @@ def with_onnxruntime(source: str, target: str) -> None:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.optimized_model_filepath = target
     onnxruntime.InferenceSession(source, options, ["CPUExecutionProvider"])
+
+
+def _save(model, source: str, target: str) -> None:  # type: ignore[no-untyped-def]
+    """Save a model that holds its weights; with external data if that is how they came, for 2 GiB is the limit."""
+    import onnx
+
+    external = Path(source + ".data").exists()
+    onnx.save(model, target, save_as_external_data=external, location=Path(target).name + ".data")
 
 
 def _edit_proto(model) -> None:  # type: ignore[no-untyped-def]
@@ -164,7 +163,6 @@ def _edit_proto(model) -> None:  # type: ignore[no-untyped-def]
 JOBS: dict[str, Callable[[str, str], None]] = {
     "onnx": with_onnx,
     "onnx-lazy": with_onnx_lazy,
-    "onnx-external": with_onnx_external,
     "graphsurgeon": with_graphsurgeon,
     "graphsurgeon-unchanged": with_graphsurgeon_unchanged,
     "graphsurgeon-cleanup": with_graphsurgeon_cleanup,
