@@ -24,8 +24,8 @@ def measure(session: Session) -> tuple[Point, ...]:
     session.say("  building ResNet50 in Keras and converting it to ONNX")
     session.prepare(job("convert.py", "build", session.folder))
     source = session.folder / "resnet50.onnx"
-    convert = ("convert", str(session.folder / "resnet50.keras"), "-o", str(source))
-    session.prepare((*console_script("rewriter"), *convert))
+    tensorflow = session.folder / "resnet50"
+    session.prepare((*console_script("rewriter"), "convert", str(tensorflow), "-o", str(source)))
 
     def contender(key: str, label: str, role: str, who: str, model: Path) -> Contender:
         package, times = session.folder / f"{who}.mlpackage", session.folder / f"{who}.json"
@@ -40,7 +40,6 @@ def measure(session: Session) -> tuple[Point, ...]:
             complaint=lambda: None if package.is_dir() else "no package was written",
         )
 
-    tensorflow = session.folder / "resnet50"
     runners = [
         contender("coremltools", "coremltools, from a SavedModel", "base", "coremltools", tensorflow),
         contender("lowering", "rewriter, from ONNX", "ours", "ours", source),

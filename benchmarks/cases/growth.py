@@ -27,11 +27,11 @@ def nodes(session: Session) -> tuple[Point, ...]:
     def contenders(count: int) -> list[Contender]:
         source = write_model(chain_of_blocks(count), session.folder / "nodes.onnx")
         return [
-            *small_nodes.contenders(source, target, count, session.runs.few),
+            *small_nodes.contenders(source, target, count, session.runs.few, session.runs.once),
             *small_nodes.slow_contenders(source, target, count, session.runs.once, timeout=30),
         ]
 
-    sizes = [120, 240] if session.quick else [1_000, 2_000, 5_000, 10_000, 50_000, 100_000]
+    sizes = [120, 240] if session.quick else [1_000, 2_000, 5_000, 10_000, 50_000]
     return _grow(session, sizes, contenders)
 
 

@@ -35,6 +35,6 @@ def measure(session: Session) -> tuple[Point, ...]:
     runners = [
         rewrite(source, target, resizes, session.runs.few),
         rewrite(source, target, resizes, session.runs.few, check=False),
-        *(peer(tool, source, target, resizes, session.runs.few) for tool in _PEERS),
+        *(peer(tool, source, target, resizes, session.runs.once) for tool in _PEERS),
     ]
     return (Point(count, session.compare(runners), {"models": count, "resizes": resizes}),)

@@ -1,4 +1,4 @@
-"""Build ResNet50 in its two forms, or time the way from one of them to a saved Core ML package.
+"""Build ResNet50 as a SavedModel, or time the way from a file to a saved Core ML package.
 
 Usage: ``python convert.py build DIR``, ``python convert.py ours|coremltools SOURCE OUT.mlpackage TIMES.json``
 """
@@ -12,12 +12,15 @@ from pathlib import Path
 
 
 def build(folder: str) -> None:
-    """ResNet50 with random weights, as a .keras file and as a SavedModel."""
+    """ResNet50 with random weights, with the one signature that coremltools wants."""
     import keras
+    import tensorflow as tf
 
-    network = keras.applications.ResNet50(weights=None)
-    network.save(Path(folder, "resnet50.keras"))
-    network.export(Path(folder, "resnet50"), verbose=False)
+    module = tf.Module()
+    module.network = keras.applications.ResNet50(weights=None)
+    image = tf.TensorSpec([1, 224, 224, 3], tf.float32, "image")
+    signature = tf.function(lambda image: {"classes": module.network(image, training=False)}, [image])
+    tf.saved_model.save(module, str(Path(folder, "resnet50")), signature.get_concrete_function())
 
 
 def ours(source: str, target: str) -> float:
