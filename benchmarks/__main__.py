@@ -38,7 +38,7 @@ def list_command() -> None:
         known = load(PUBLISHED)
         for case in CASES.values():
             measured = known[case.key].environment["date"] if case.key in known else "not measured"
-            click.echo(f"{case.key:14} {case.title:52} {measured}")
+            click.echo(f"{case.key:14} {case.title:60} {measured}")
 
 
 @main.command("run")

@@ -117,7 +117,7 @@ def measure(argv: Sequence[str], folder: Path, limits: Limits, expected: int = 0
 
 def _failure(figures: dict[str, int], said: str, limits: Limits, expected: int) -> str | None:
     if figures["timed_out"]:
-        return f"not finished after {limits.timeout:.0f} s"
+        return f"not finished after {limits.timeout:g} s"
     code = figures["exit"]
     if code == expected:
         return None

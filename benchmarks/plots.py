@@ -15,9 +15,18 @@ _FIGURES = {
     "growth-bytes": (("growth-bytes", "b"), "size of the file, MB", 10**6),
 }
 _LEFT_OUT = ("graphsurgeon-unchanged", "graphsurgeon-cleanup", "cp-fsync")
-# Paul Tol's "muted" set, told apart with every common colour vision deficiency.
-_COLOURS = ("#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255")
-_OURS, _COPY = "#d62728", "#777777"
+# Paul Tol's "muted" set, told apart with every common colour vision deficiency; black is ours.
+_COLOURS = {
+    "onnx": "#332288",
+    "graphsurgeon": "#cc6677",
+    "onnx-ir": "#44aa99",
+    "onnxscript": "#117733",
+    "onnxslim": "#999933",
+    "onnxsim": "#ddcc77",
+    "onnxoptimizer": "#882255",
+    "onnxruntime": "#88ccee",
+}
+_OURS, _OTHERS = "#000000", "#888888"
 
 
 def draw(cases: Mapping[str, CaseResult], folder: Path) -> list[Path]:
@@ -54,7 +63,7 @@ def _draw(points: Sequence[Point], label: str, unit: int, path: Path) -> None:
         "font.size": 9,
     }
     with rc_context(style):
-        figure = Figure(figsize=(9.5, 4.4), layout="constrained")
+        figure = Figure(figsize=(9.5, 4.8), layout="constrained")
         time, memory = figure.subplots(1, 2)
         _panel(time, points, unit, "wall", "time, s")
         _panel(memory, points, unit, "memory", "peak memory, MiB")
@@ -66,25 +75,25 @@ def _draw(points: Sequence[Point], label: str, unit: int, path: Path) -> None:
 
 
 def _panel(axes: Any, points: Sequence[Point], unit: int, metric: str, label: str) -> None:
-    colours = iter(_COLOURS)
     for key, name, role in _lines(points):
         ours = role == "ours"
-        colour = _OURS if ours else _COPY if key == "cp" else next(colours)
         values = [(point.x / unit, _value(point, key, metric)) for point in points]
         known = [(x, y) for x, y in values if y is not None]
         axes.plot(
             [x for x, _ in known],
             [y for _, y in known],
             label=name,
-            color=colour,
+            color=_OURS if ours else _COLOURS.get(key, _OTHERS),
             linewidth=2.2 if ours else 1.2,
             linestyle="--" if key == "rewrite-no-check" else "-",
             marker="o",
             markersize=3,
             zorder=3 if ours else 2,
         )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    axes.set(xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:,g}")
+        axis.set_minor_formatter("")
     axes.set_ylabel(label)
     axes.grid(True, which="major", color="#dddddd", linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -99,7 +98,7 @@ def save(path: Path, cases: dict[str, CaseResult]) -> None:
     """Write the results of all cases."""
     content = {"format": _FORMAT, "cases": {key: asdict(case) for key, case in sorted(cases.items())}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, _compact(json.dumps(_rounded(content), indent=1, ensure_ascii=False)) + "\n")
+    write_text(path, json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n")
 
 
 def _case(entry: dict[str, Any]) -> CaseResult:
@@ -117,26 +116,10 @@ def _outcome(entry: dict[str, Any]) -> Outcome:
 
 def _rounded(value: Any) -> Any:
     """Tenths of a millisecond and tenths of a MiB are beyond what can be measured."""
-    walk: Callable[[Any], Any] = _rounded
     if isinstance(value, float):
         return round(value, 4)
     if isinstance(value, dict):
-        return {key: walk(item) for key, item in value.items()}
+        return {key: _rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [walk(item) for item in value]
+        return [_rounded(item) for item in value]
     return value
-
-
-def _compact(text: str) -> str:
-    """Runs on one line each, so that a change of the published results can be read."""
-    lines: list[str] = []
-    for line in text.splitlines():
-        bare = line.strip()
-        inside = lines and '"wall"' in lines[-1] and not lines[-1].rstrip(",").endswith("}")
-        if bare.startswith('"wall"') and lines[-1].strip() == "{":
-            lines[-1] += bare
-        elif inside:
-            lines[-1] += ("" if bare.startswith("}") else " ") + bare
-        else:
-            lines.append(line)
-    return "\n".join(lines)

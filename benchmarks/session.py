@@ -109,11 +109,15 @@ class Session:
         limits = Limits(self.address_space, contender.timeout)
         try:
             _remove(contender.outputs)
+            before = set(self.folder.iterdir())
             run = measure(contender.argv, self.folder, limits, contender.exit_code)
             if run.failure is not None:
                 return run
             if contender.timing is not None:
                 run = replace(run, **json.loads(contender.timing.read_text()))
+            left = sorted(set(self.folder.iterdir()) - before - set(contender.outputs))
+            if left and contender.role == "ours":
+                return replace(run, failure=f"left {left[0].name} behind")
             return replace(run, failure=_wrong(contender))
         finally:
             _remove(contender.outputs)
@@ -142,6 +146,5 @@ def _remove(outputs: Sequence[Path]) -> None:
     for output in outputs:
         if output.is_dir():
             shutil.rmtree(output)
-            output.mkdir()  # a directory given as output stays one, empty
         else:
             output.unlink(missing_ok=True)

@@ -19,8 +19,7 @@ def targets_section(cases: Mapping[str, CaseResult]) -> str:
     """What has to hold: limit, value, met or not."""
     judgements = [judge(target, cases) for target in TARGETS]
     asked = [judgement for judgement in judgements if not judgement.target.informative]
-    rows = [_judged(judgement) for judgement in asked]
-    rows.insert(5, _untouched(cases))
+    rows = [*map(_judged, asked), _untouched(cases)]
     beside = [_judged(judgement) for judgement in judgements if judgement.target.informative]
     head = ("target", "limit", "measured", "")
     return (

@@ -76,7 +76,7 @@ TARGETS = (
         "e: `rewrite --help`, time against `import click`",
         "wall",
         1.5,
-        ("e", "rewrite---help"),
+        ("e", "rewrite-help"),
         ("e", "import-click"),
     ),
     Target(

@@ -35,7 +35,7 @@ def measure(session: Session) -> tuple[Point, ...]:
             role=role,
             argv=job("convert.py", who, model, package, times),
             runs=session.runs.few,
-            outputs=(times,),
+            outputs=(times, package),
             timing=times,
             complaint=lambda: None if package.is_dir() else "no package was written",
         )

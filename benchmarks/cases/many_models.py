@@ -26,7 +26,6 @@ def measure(session: Session) -> tuple[Point, ...]:
     count = session.size(1_000, 6)
     source, target = session.folder / "models", session.folder / "rewritten"
     source.mkdir()
-    target.mkdir()
     resizes = 0
     for index in range(count):
         blocks = 1 + index % 3

@@ -45,7 +45,8 @@ def _commands() -> list[str]:
 
 
 def _help(label: str, command: tuple[str, ...], runs: int) -> Contender:
-    return Contender(label.replace(" ", "-"), label, "ours", (*command, "--help"), runs)
+    key = label.replace(" --help", " help").replace(" ", "-")
+    return Contender(key, label, "ours", (*command, "--help"), runs)
 
 
 def _python(key: str, label: str, role: str, code: str, runs: int) -> Contender:

@@ -182,6 +182,7 @@ def main() -> None:
     if not Path(source).is_dir():
         job(source, target)
         return
+    Path(target).mkdir()
     for path in sorted(Path(source).glob("*.onnx")):
         job(str(path), str(Path(target, path.name)))
 

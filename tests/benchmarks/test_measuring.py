@@ -62,7 +62,7 @@ def test_processor_time_is_not_waiting_time(tmp_path: Path) -> None:
     ("code", "limits", "reason"),
     [
         ("x = bytearray(3 << 30)", Limits(1 << 30), "out of memory at the cap of 1 GiB"),
-        ("import time; time.sleep(60)", Limits(1 << 30, 0.3), "not finished after 0 s"),
+        ("import time; time.sleep(60)", Limits(1 << 30, 0.3), "not finished after 0.3 s"),
         ("import sys; sys.exit(3)", Limits(1 << 30), "exit code 3"),
         (
             "raise OSError('/home/somebody/model.onnx: gone')",
@@ -185,3 +185,28 @@ def test_temporary_files_of_a_command_are_removed(tmp_path: Path) -> None:
     failure = measure(_python(code), tmp_path, LIMITS).failure
     assert failure == "exit code 1: scratch"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_of_ours_may_leave_nothing_behind(tmp_path: Path) -> None:
+    output, stray = tmp_path / "out", tmp_path / "stray"
+    code = f"open({str(output)!r}, 'w'); open({str(stray)!r}, 'w')"
+    ours = Contender("x", "x", "ours", tuple(_python(code)), 1, (output,))
+    (outcome,) = _session(tmp_path).compare([ours])
+    assert outcome.failure == "left stray behind"
+
+
+def test_a_command_that_measures_itself_is_believed_about_time_alone(tmp_path: Path) -> None:
+    times = tmp_path / "times.json"
+    code = f"""open({str(times)!r}, "w").write('{{"wall": 0.001, "cpu": 0.002}}')"""
+    itself = Contender("x", "x", "ours", tuple(_python(code)), 1, (times,), timing=times)
+    (outcome,) = _session(tmp_path).compare([itself])
+    assert (outcome.middle("wall"), outcome.middle("cpu")) == (0.001, 0.002)
+    assert 5 < outcome.runs[0].peak_mib < 60
+    assert not times.exists()
+
+
+def test_the_exit_code_that_is_expected_is_success(tmp_path: Path) -> None:
+    refuses = Contender("x", "x", "ours", tuple(_python("raise SystemExit(1)")), 1, exit_code=1)
+    accepts = Contender("y", "y", "ours", tuple(_python("pass")), 1, exit_code=1)
+    outcomes = _session(tmp_path).compare([refuses, accepts])
+    assert [outcome.failure for outcome in outcomes] == [None, "exit code 0"]

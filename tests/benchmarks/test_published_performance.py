@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES
+from benchmarks.contenders import PEERS
 from benchmarks.measure import Run
+from benchmarks.plots import draw
 from benchmarks.render import DOCUMENT, render, sections
 from benchmarks.results import PUBLISHED, CaseResult, Outcome, Point, load, save
 from benchmarks.targets import TARGETS, Target, judge
@@ -90,6 +92,20 @@ def test_a_failing_peer_and_its_reason_are_in_the_table() -> None:
 def test_a_missing_peer_is_named() -> None:
     peer = _outcome("onnxsim", failure="onnxsim is not installed")
     assert "Not installed here: onnxsim." in sections(_cases(peer, _outcome("cp", 0.4)))["case-b"]
+
+
+def test_a_plot_holds_every_contender_and_is_the_same_each_time(tmp_path: Path) -> None:
+    keys = ("rewrite", "cp", *PEERS)
+    points = tuple(
+        Point(size, tuple(_outcome(key, size * (1 + place)) for place, key in enumerate(keys)), {})
+        for size in (10, 1000, 100)
+    )
+    cases = {"growth-bytes": CaseResult(ENVIRONMENT, points[:2]), "b": CaseResult(ENVIRONMENT, points[2:])}
+    assert draw(cases, tmp_path / "one") == [tmp_path / "one" / "growth-bytes.svg"]
+    draw(cases, tmp_path / "two")
+    text = (tmp_path / "one" / "growth-bytes.svg").read_text()
+    assert text == (tmp_path / "two" / "growth-bytes.svg").read_text()
+    assert all(f">{key}<" in text for key in keys)
 
 
 def test_results_survive_the_file(tmp_path: Path) -> None:
@@ -188,7 +204,7 @@ def test_a_quick_run_measures_and_publishes_nothing(
 
 
 def _figures() -> list[str]:
-    return sorted(path.name for path in (DOCUMENT.parent / "figures").iterdir())
+    return sorted(path.name for path in DOCUMENT.parent.glob("figures/*"))
 
 
 def test_quick_results_are_not_published(tmp_path: Path) -> None:
