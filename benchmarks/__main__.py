@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from benchmarks.cases import CASES, Case
+from benchmarks.contenders import require_own_commands
 from benchmarks.environment import describe, same_environment
 from benchmarks.measure import default_address_space
 from benchmarks.render import DOCUMENT, render
@@ -58,7 +59,7 @@ def run_command(
 ) -> None:
     """Measure, keep the results, and render the document.
 
-    Every case is kept as soon as it is finished. The generated models (up to 12 GB at a time) lie in a temporary
+    Every case is kept as soon as it is finished. The generated models (up to 18 GB at a time) lie in a temporary
     directory in DIR, and are removed after each case, after an error and after Ctrl-C.
     """
     # A terminated run cleans up like an interrupted one.
@@ -69,6 +70,7 @@ def run_command(
         counts = Runs(2, 1, 1) if quick else Runs()
         counts = counts if runs is None else counts.at_most(runs)
         address_space = default_address_space() if memory is None else int(memory * (1 << 30))
+        require_own_commands()
         failed = False
         started = time.monotonic()
         for case in _chosen(wanted):
@@ -82,8 +84,8 @@ def run_command(
                     _say("warning: the models lie in memory, not on a disk; use --workdir")
                 session = Session(place, address_space, counts, quick, _say)
                 failed = not _measure(case, session, cases, environment, kept) or failed
-        _say(f"measured in {time.monotonic() - started:.0f} s")
-        _render(kept, _QUICK / DOCUMENT.name if quick else DOCUMENT)
+            _render(kept, _QUICK / DOCUMENT.name if quick else DOCUMENT)
+        _say(f"finished after {time.monotonic() - started:.0f} s")
     if failed:
         raise SystemExit(EXIT_FAILED)
 

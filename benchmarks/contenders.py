@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.environment import installed
+from rewriter.errors import UsageError
 
 __all__ = [
     "PEERS",
@@ -20,6 +23,7 @@ __all__ = [
     "job",
     "missing",
     "peer",
+    "require_own_commands",
     "rewrite",
 ]
 
@@ -86,6 +90,23 @@ def console_script(name: str) -> tuple[str, ...]:
         return (str(script),)
     code = f"import sys; sys.path.insert(0, {_ROOT!r}); from {_MODULES[name]} import main; main()"
     return (sys.executable, "-c", code)
+
+
+def require_own_commands() -> None:
+    """Demand that the installed commands run the code that lies here, which is what the results name.
+
+    Raises:
+        UsageError: they belong to another copy of the project.
+    """
+    find = "import importlib.util as u; spec = u.find_spec('rewriter'); print(spec.origin if spec else '')"
+    with tempfile.TemporaryDirectory() as folder:  # so that the current directory does not decide
+        found = subprocess.run(
+            [sys.executable, "-c", find], cwd=folder, capture_output=True, text=True, check=True
+        ).stdout.strip()
+    if found and Path(found).resolve() != Path(_ROOT, "rewriter", "__init__.py"):
+        raise UsageError(
+            "the installed commands belong to another copy of the project", remedy="run: pip install -e ."
+        )
 
 
 def job(script: str, *arguments: object) -> tuple[str, ...]:
