@@ -30,10 +30,17 @@ def targets_section(cases: Mapping[str, CaseResult]) -> str:
 
 
 def points_section(result: CaseResult | None, base: str) -> str:
-    """One table for each input of a case; ratios are of times, and of the base's time."""
+    """All that was measured of one input; of several inputs, times and memory side by side.
+
+    Ratios are of times, and of the base's time.
+    """
     if result is None:
         return "Not measured."
-    return "\n\n".join(_point(point, base, titled=len(result.points) > 1) for point in result.points)
+    if len(result.points) == 1:
+        return _point(result.points[0], base)
+    return (
+        f"Time in seconds:\n\n{_growth(result, 'wall')}\n\nPeak memory in MiB:\n\n{_growth(result, 'memory')}"
+    )
 
 
 def environments_section(cases: Mapping[str, CaseResult]) -> str:
@@ -80,7 +87,7 @@ def _untouched(cases: Mapping[str, CaseResult]) -> Sequence[str]:
     return text, "", "kept" if kept else "changed", "met" if kept else "**not met**"
 
 
-def _point(point: Point, base: str, titled: bool) -> str:
+def _point(point: Point, base: str) -> str:
     reference = point.outcome(base)
     divisor = None if reference is None else reference.middle("wall")
     ours = [outcome for outcome in point.outcomes if outcome.role == "ours"]
@@ -89,9 +96,24 @@ def _point(point: Point, base: str, titled: bool) -> str:
     label = base if reference is None else reference.label
     head = ("", "time s", "min … max", "CPU s", "peak MiB", f"× {label}", "runs")
     table = _table(head, rows, "lrrrrrr")
-    title = f"{point.x:,}: " if titled else ""
     facts = ", ".join(f"{name.replace('_', ' ')} {_fact(value)}" for name, value in point.facts.items())
-    return f"{title}{facts}\n\n{table}" if title or facts else table
+    return f"{facts}\n\n{table}"
+
+
+def _growth(result: CaseResult, metric: str) -> str:
+    """One metric of a contender in a row, one size in a column; failures are named in the table of times."""
+    show = _seconds if metric == "wall" else "{:.0f}".format
+    rows = []
+    for first in result.points[0].outcomes:
+        cells = []
+        for point in result.points:
+            outcome = point.outcome(first.key)
+            value = None if outcome is None else outcome.middle(metric)
+            why = outcome.failure if outcome is not None and metric == "wall" else None
+            cells.append(show(value) if value is not None else why or _NOTHING)
+        rows.append((f"**{first.label}**" if first.role == "ours" else first.label, *cells))
+    head = ("", *(f"{point.x:,}" for point in result.points))
+    return _table(head, rows, "l" + "r" * len(result.points))
 
 
 def _row(outcome: Outcome, divisor: float | None, ours: bool) -> Sequence[str]:

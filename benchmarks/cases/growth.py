@@ -14,7 +14,7 @@ from benchmarks.graphs import chain_of_blocks, write_model
 from benchmarks.results import Outcome, Point
 from benchmarks.session import Session
 
-__all__ = ["file_sizes", "nodes"]
+__all__ = ["file_sizes", "grow", "nodes"]
 
 _PATIENCE = 12.0
 """Seconds; a contender that takes longer at one size is not tried at the larger ones."""
@@ -32,7 +32,7 @@ def nodes(session: Session) -> tuple[Point, ...]:
         ]
 
     sizes = [120, 240] if session.quick else [1_000, 2_000, 5_000, 10_000, 50_000]
-    return _grow(session, sizes, contenders)
+    return grow(session, sizes, contenders)
 
 
 def file_sizes(session: Session) -> tuple[Point, ...]:
@@ -43,12 +43,13 @@ def file_sizes(session: Session) -> tuple[Point, ...]:
         return large_file.contenders(session, source, large_file.PEERS)
 
     sizes = [1_000_000, 2_000_000] if session.quick else [50_000_000, 150_000_000, 500_000_000]
-    return _grow(session, sizes, contenders)
+    return grow(session, sizes, contenders)
 
 
-def _grow(
+def grow(
     session: Session, sizes: Sequence[int], contenders: Callable[[int], list[Contender]]
 ) -> tuple[Point, ...]:
+    """Compare what `contenders` makes for each size; who fails or takes too long is not tried at larger ones."""
     points: list[Point] = []
     given_up: dict[str, str] = {}
     for size in sizes:
@@ -63,7 +64,7 @@ def _grow(
             if outcome.failure is not None:
                 given_up[key] = outcome.failure
             elif wall is not None and wall > _PATIENCE:
-                given_up[key] = f"not tried: {wall:.0f} s at {size:,}"
+                given_up[key] = f"not tried: {wall:.2g} s at {size:,}"
         points.append(
             Point(size, tuple(outcomes.get(runner.key) or _not_tried(runner, given_up) for runner in runners))
         )

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from benchmarks.cases import growth
 from benchmarks.contenders import Contender
-from benchmarks.measure import Limits, measure
+from benchmarks.measure import Limits, Run, measure
+from benchmarks.results import Outcome
 from benchmarks.session import Runs, Session
 from benchmarks.workspace import filesystem_of, require_free, workspace
 from rewriter.errors import InputError, UnsupportedError
@@ -85,8 +88,8 @@ def test_a_timeout_ends_the_children_too(tmp_path: Path) -> None:
     note = tmp_path / "child"
     child = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
-    run = measure(_python(code), tmp_path, Limits(4 << 30, 2.0))
-    assert run.failure == "not finished after 2 s"
+    run = measure(_python(code), tmp_path, Limits(4 << 30, 5.0))
+    assert run.failure == "not finished after 5 s"
     assert _has_ended(int(note.read_text()))
 
 
@@ -210,3 +213,29 @@ def test_the_exit_code_that_is_expected_is_success(tmp_path: Path) -> None:
     accepts = Contender("y", "y", "ours", tuple(_python("pass")), 1, exit_code=1)
     outcomes = _session(tmp_path).compare([refuses, accepts])
     assert [outcome.failure for outcome in outcomes] == [None, "exit code 0"]
+
+
+class _Told(Session):
+    """A session in which nothing runs: each command is the time that it takes, or why it fails."""
+
+    def compare(self, contenders: Sequence[Contender]) -> tuple[Outcome, ...]:
+        outcomes = []
+        for contender in contenders:
+            (what,) = contender.argv
+            runs = () if what == "fails" else (Run(float(what), 0.0, 1.0, 1.0),)
+            failure = "it failed" if what == "fails" else None
+            outcomes.append(Outcome(contender.key, contender.label, contender.role, runs, failure))
+        return tuple(outcomes)
+
+
+def test_a_contender_that_took_too_long_is_not_tried_at_the_next_size(tmp_path: Path) -> None:
+    def contenders(size: int) -> list[Contender]:
+        commands = {"slow": f"{8 * size}", "broken": "fails", "fine": "0.5"}
+        return [Contender(key, key, "peer", (command,)) for key, command in commands.items()]
+
+    session = _Told(tmp_path, 4 << 30, Runs(), quick=True, say=lambda line: None)
+    points = growth.grow(session, [1, 2, 3], contenders)
+    found = [[(len(outcome.runs), outcome.failure) for outcome in point.outcomes] for point in points]
+    assert [slow for slow, _, _ in found] == [(1, None), (1, None), (0, "not tried: 16 s at 2")]
+    assert [broken for _, broken, _ in found] == [(0, "it failed")] * 3
+    assert [fine for _, _, fine in found] == [(1, None)] * 3

@@ -89,6 +89,18 @@ def test_a_failing_peer_and_its_reason_are_in_the_table() -> None:
     assert "| onnxsim | out of memory at the cap of 15 GiB |" in text
 
 
+def test_growth_is_one_row_for_each_contender() -> None:
+    points = (
+        Point(1_000, (_outcome("rewrite", 0.5), _outcome("onnxslim", 20.0)), {}),
+        Point(2_000, (_outcome("rewrite", 1.5), _outcome("onnxslim", failure="not tried")), {}),
+    )
+    text = sections({"growth-nodes": CaseResult(ENVIRONMENT, points)})["case-growth-nodes"]
+    assert "|  | 1,000 | 2,000 |" in text
+    assert "| **rewrite** | 0.500 | 1.50 |" in text
+    assert "| onnxslim | 20.0 | not tried |" in text
+    assert "| onnxslim | 50 | – |" in text
+
+
 def test_a_missing_peer_is_named() -> None:
     peer = _outcome("onnxsim", failure="onnxsim is not installed")
     assert "Not installed here: onnxsim." in sections(_cases(peer, _outcome("cp", 0.4)))["case-b"]
@@ -214,6 +226,17 @@ def test_a_quick_run_measures_and_publishes_nothing(
 
 def _figures() -> list[str]:
     return sorted(path.name for path in DOCUMENT.parent.glob("figures/*"))
+
+
+@pytest.mark.slow
+def test_every_target_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = sorted({target.contender[0] for target in TARGETS})
+    result = CliRunner().invoke(main, ["run", "--quick", "--runs", "1", "--case", ",".join(keys)])
+    cases = load(tmp_path / "build" / "benchmarks" / "latest.json")
+    for judgement in (judge(target, cases) for target in TARGETS):
+        absent = "is not installed" in result.output and judgement.target.contender[0] not in cases
+        assert judgement.value is not None or absent or "not installed" in str(judgement.why), judgement
 
 
 def test_quick_results_are_not_published(tmp_path: Path) -> None:
