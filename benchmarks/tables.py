@@ -45,17 +45,17 @@ def points_section(result: CaseResult | None, base: str) -> str:
 
 def environments_section(cases: Mapping[str, CaseResult]) -> str:
     """Where the figures come from, one paragraph for each environment."""
-    groups: list[tuple[dict[str, Any], list[str]]] = []
-    for key, case in sorted(cases.items()):
-        for environment, keys in groups:
-            if same_environment(environment, case.environment):
-                keys.append(key)
+    groups: list[list[str]] = []
+    for key in sorted(cases):
+        for group in groups:
+            if same_environment(cases[group[0]].environment, cases[key].environment):
+                group.append(key)
                 break
         else:
-            groups.append((case.environment, [key]))
+            groups.append([key])
     if not groups:
         return "Nothing has been measured."
-    return "\n\n".join(_environment(environment, keys) for environment, keys in groups)
+    return "\n\n".join(_environment([cases[key].environment for key in group], group) for group in groups)
 
 
 def missing_peers(result: CaseResult) -> list[str]:
@@ -145,10 +145,14 @@ def _seconds(value: float) -> str:
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
-def _environment(environment: dict[str, Any], keys: Iterable[str]) -> str:
+def _environment(environments: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
+    """What these cases have in common; only their dates differ."""
+    environment = environments[0]
+    dates = sorted(one["date"].removesuffix(" UTC") for one in environments)
+    when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     return (
-        f"Cases {', '.join(keys)}: {environment['date']}; {environment['cpus']} × {environment['cpu']}, "
+        f"{'Case' if len(keys) == 1 else 'Cases'} {', '.join(keys)}: {when} UTC; {environment['cpus']} × {environment['cpu']}, "
         f"{environment['memory_gib']} GiB, Linux {environment['kernel']}, {environment['filesystem']}; "
         f"Python {environment['python']}, {packages}; code {environment['source']}."
     )

@@ -48,8 +48,8 @@ def _measure(session: Session, nodes: int, runs: tuple[int, int, int], timeout: 
     write_model(model, source)
     ours, quick, slow = runs
     runners = [
-        *contenders(source, target, nodes, ours, quick),
         graphsurgeon_base(source, ours),
+        *contenders(source, target, nodes, ours, quick),
         graphsurgeon_base(source, ours, cleanup=True),
         *slow_contenders(source, target, nodes, slow, timeout),
     ]
