@@ -152,8 +152,8 @@ def _environment(environments: Sequence[dict[str, Any]], keys: Sequence[str]) ->
     when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
     return (
-        f"{'Case' if len(keys) == 1 else 'Cases'} {', '.join(keys)}: {when} UTC; {environment['cpus']} × {environment['cpu']}, "
-        f"{environment['memory_gib']} GiB, Linux {environment['kernel']}, {environment['filesystem']}; "
+        f"{'Case' if len(keys) == 1 else 'Cases'} {', '.join(keys)}: {when} UTC; "
+        f"{environment['cpus']} × {environment['cpu']}, {environment['memory_gib']} GiB, Linux {environment['kernel']}, {environment['filesystem']}; "
         f"Python {environment['python']}, {packages}; code {environment['source']}."
     )
 
