@@ -151,9 +151,11 @@ def _environment(environments: Sequence[dict[str, Any]], keys: Sequence[str]) ->
     dates = sorted(one["date"].removesuffix(" UTC") for one in environments)
     when = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items())
+    title = "Case" if len(keys) == 1 else "Cases"
+    machine = f"{environment['cpus']} × {environment['cpu']}, {environment['memory_gib']} GiB"
+    system = f"Linux {environment['kernel']}, {environment['filesystem']}"
     return (
-        f"{'Case' if len(keys) == 1 else 'Cases'} {', '.join(keys)}: {when} UTC; "
-        f"{environment['cpus']} × {environment['cpu']}, {environment['memory_gib']} GiB, Linux {environment['kernel']}, {environment['filesystem']}; "
+        f"{title} {', '.join(keys)}: {when} UTC; {machine}, {system}; "
         f"Python {environment['python']}, {packages}; code {environment['source']}."
     )
 
