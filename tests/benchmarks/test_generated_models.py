@@ -12,6 +12,7 @@ from benchmarks.contenders import PEERS
 from benchmarks.environment import installed
 from benchmarks.graphs import BLOCK, chain_of_blocks
 from benchmarks.jobs import edit
+from benchmarks.networks import mobilenet_v2, unet
 from benchmarks.weights import LAYERS, write_external_data_model, write_single_file
 from rewriter.rewriting import rewrite_file
 
@@ -94,3 +95,20 @@ def _resizes(path: Path) -> list[dict[str, object]]:
         for node in model.graph.node
         if node.op_type == "Resize"
     ]
+
+
+def test_mobilenet_has_the_published_number_of_parameters() -> None:
+    model = mobilenet_v2(64)
+    onnx.checker.check_model(model, full_check=True)
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
+    # torchvision's mobilenet_v2 has 3,504,872, of which 34,112 are scales and shifts of 17,056 normalised channels;
+    # folding leaves one bias for each channel. The two limits of ReLU6 are constants here.
+    assert sum(sizes.values()) - sizes["zero"] - sizes["six"] == 3_504_872 - 17_056
+    assert sum(node.op_type == "Conv" for node in model.graph.node) == 52
+
+
+def test_the_unet_has_five_resizes_among_some_150_nodes() -> None:
+    model = unet(64)
+    onnx.checker.check_model(model, full_check=True)
+    assert 140 < len(model.graph.node) < 170
+    assert sum(node.op_type == "Resize" for node in model.graph.node) == 5
