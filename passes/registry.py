@@ -18,10 +18,10 @@ __all__ = ["DEFAULT", "ENTRY_POINT_GROUP", "get", "names", "select"]
 ENTRY_POINT_GROUP = "rewriter.passes"
 
 _BUILT_IN = {
-    "fold-size-constants": "passes.shapes.fold:FoldSizeConstants",
     "upgrade-resize": "passes.resize.upgrade:UpgradeResize",
     "normalize-resize": "passes.resize.normalize:NormalizeResize",
     "explicit-sizes": "passes.resize.explicit_sizes:ExplicitSizes",
+    "fold-size-constants": "passes.shapes.fold:FoldSizeConstants",
     "explicit-attributes": "passes.resize.explicit_attributes:ExplicitAttributes",
     "drop-identity-resize": "passes.resize.drop_identity:DropIdentityResize",
     "cancel-transposes": "passes.layout.cancel:CancelTransposes",

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from passes.base import Effect, Log, Pass, PassContext, PassResult
 from passes.resize.parameters import resolved_resizes
-from passes.resize.proof import Proof, prove
+from passes.resize.proof import UNKNOWN, Proof, prove
+from passes.shapes.current import CurrentShapes
 from rewriter.errors import UnsupportedError
 
 if TYPE_CHECKING:
@@ -39,15 +40,24 @@ class NormalizeResize(Pass):
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
+        shapes: CurrentShapes | None = None
         for resize in resolved_resizes(model, log):
-            _normalize(resize, context.intents.resolve(resize), log)
+            intent = context.intents.resolve(resize)
+            wanted = _wanted(resize, intent)
+            if wanted:
+                shapes = shapes or CurrentShapes(model, declared=True)
+                _normalize(resize, intent, wanted, shapes, log)
         return log.result()
 
 
-def _normalize(resize: ResizeNode, intent: Intent, log: Log) -> None:
-    wanted = {name: value for name, value in intent.attributes.items() if value != _current(resize, name)}
-    if not wanted:
-        return
+def _wanted(resize: ResizeNode, intent: Intent) -> dict[str, Any]:
+    """The attributes that have to change."""
+    return {name: value for name, value in intent.attributes.items() if value != _current(resize, name)}
+
+
+def _normalize(
+    resize: ResizeNode, intent: Intent, wanted: dict[str, Any], shapes: CurrentShapes, log: Log
+) -> None:
     if resize.is_legacy or resize.is_parametric:
         reason = (
             "has no coordinate mode" if resize.is_legacy else "takes its mode from the function around it"
@@ -55,7 +65,8 @@ def _normalize(resize: ResizeNode, intent: Intent, log: Log) -> None:
         log.note(resize.graph_path, resize.name, f"{resize.op} {reason}, so {intent.name} cannot be set")
         return
     try:
-        proof = prove(resize, wanted)
+        # Nothing is proved at lengths that may be others when the model runs.
+        proof = UNKNOWN if shapes.is_doubtful(resize.node.inputs[0]) else prove(resize, wanted)
     except UnsupportedError as error:
         log.note(resize.graph_path, resize.name, str(error))
         return

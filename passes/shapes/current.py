@@ -30,14 +30,16 @@ class CurrentShapes:
     Args:
         model: the model, as edited so far.
         pending: whether resizes of the main graph are checked one by one, by `settle`, rather than all at once.
+        declared: whether to believe what the file declares for a resize, as it will be once it has its sizes.
     """
 
-    def __init__(self, model: Model, *, pending: bool = False) -> None:
+    def __init__(self, model: Model, *, pending: bool = False, declared: bool = False) -> None:
         self._model = model
         self._fresh: dict[int, tuple[Model, Scope]] = {}
         self._doubtful: set[int] = set()
         self._owners: dict[int, list[Tensor]] | None = None
         self._pending = pending
+        self._declared = declared
         self._start()
 
     @property
@@ -79,6 +81,9 @@ class CurrentShapes:
     def settle(self, resize: ResizeNode) -> None:
         """Compare what a resize makes with what is known of its output; doubt what depends on it if they differ."""
         if id(resize.node.inputs[0]) in self._doubtful or not resize.node.outputs:
+            return
+        promised = resize.declared_output_shape
+        if self._declared and promised is not None and all(isinstance(length, int) for length in promised):
             return
         known = self._look_up(resize.node.outputs[0], resize.scope)
         made = _lengths_made(resize, self._look_up(resize.node.inputs[0], resize.scope))

@@ -278,3 +278,19 @@ def test_a_disputed_resize_inside_a_function_or_branch() -> None:
         model = Model.from_proto(proto)
         passes.run(model, wanted, intent="preserve")
         np.testing.assert_array_equal(run(model.to_proto(), {"x": x})[0], run(proto, {"x": x})[0])
+
+
+def test_nothing_is_proved_at_lengths_that_are_not_believed() -> None:
+    # Inference says that B keeps a length of 4, where every mode is the same; onnxruntime runs it from 5 to 4.
+    proto = chain(up("B", "b", "y", "", "", "z4"), shape=[1, 1, 3, 3], constants={"z4": [1, 1, 4, 4]})
+    result = passes.run(
+        Model.from_proto(proto), ["normalize-resize"], rules=["B=align_corners", "A=preserve"]
+    )
+    (change,) = result.changes
+    assert change.effect == "correction" and change.max_shift_px is None
+    # What the file declares for A is what A will have after explicit-sizes.
+    proto.graph.value_info.extend([info("a", [1, 1, 5, 5]), info("b", [1, 1, 5, 5])])
+    result = passes.run(
+        Model.from_proto(proto), ["normalize-resize"], rules=["B=align_corners", "A=preserve"]
+    )
+    assert result.changes[0].max_shift_px is not None
