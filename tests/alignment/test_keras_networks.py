@@ -1,4 +1,4 @@
-"""Encoder-decoders as Keras users write them: predicted grids of the converted model against TensorFlow's gradients."""
+"""Encoder-decoders as Keras users write them: predicted grids against TensorFlow's gradients."""
 
 from __future__ import annotations
 
