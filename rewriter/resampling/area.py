@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
-from rewriter.errors import UnsupportedError
-from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.axis_map import AxisMap, check_lengths
 from rewriter.resampling.kernels import Row
 
 __all__ = ["AreaAxis"]
@@ -30,10 +29,7 @@ class AreaAxis(AxisMap):
     align_corners: bool = False
 
     def __post_init__(self) -> None:
-        if self.n_in < 1 or self.n_out < 1:
-            raise UnsupportedError(
-                f"a resize from length {self.n_in} to {self.n_out} has no pixels to average"
-            )
+        check_lengths(self.n_in, self.n_out)
 
     @property
     def step(self) -> Fraction:

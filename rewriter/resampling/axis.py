@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from rewriter.errors import UnsupportedError
-from rewriter.resampling.axis_map import Arithmetic, AxisMap
+from rewriter.resampling.axis_map import Arithmetic, AxisMap, check_lengths
 from rewriter.resampling.coordinates import COORDINATES, CROPPING, Grid, source_coordinates
 from rewriter.resampling.kernels import ROUNDINGS, Row, kernel_row, nearest_row
 
@@ -48,10 +48,7 @@ class AxisResize(AxisMap):
     assumption: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if self.n_in < 1 or self.n_out < 1:
-            raise UnsupportedError(
-                f"a resize from length {self.n_in} to {self.n_out} has no pixels to sample"
-            )
+        check_lengths(self.n_in, self.n_out)
         if self.kernel not in KERNELS:
             raise UnsupportedError(f"unknown resize mode '{self.kernel}'")
         if self.coordinates not in COORDINATES:
@@ -60,6 +57,11 @@ class AxisResize(AxisMap):
             raise UnsupportedError(f"unknown nearest mode '{self.rounding}'")
         if self.scale is not None and self.scale <= 0:
             raise UnsupportedError(f"a resize scale must be positive, not {float(self.scale)}")
+
+    @classmethod
+    def identity(cls, length: int) -> AxisResize:
+        """An axis that is left alone."""
+        return cls(length, length, "nearest", "asymmetric", "floor")
 
     @property
     def effective_scale(self) -> Fraction:
@@ -100,6 +102,31 @@ class AxisResize(AxisMap):
             exclude_outside=self.exclude_outside,
             stretch=self.stretch,
         )
+
+    @cached_property
+    def is_identity(self) -> bool:
+        """Whether the output equals the input for every input."""
+        if self.n_in != self.n_out:
+            return False
+        # The usual spelling of an axis that is left alone: long channel axes need no rows to see that.
+        if (self.kernel, self.coordinates, self.rounding, self.scale) == (
+            "nearest",
+            "asymmetric",
+            "floor",
+            None,
+        ):
+            return True
+        return all(row == ((i, Fraction(1)),) for i, row in enumerate(self.rows))
+
+    @cached_property
+    def extrapolates(self) -> bool:
+        """Whether any output pixel is the extrapolation value (an empty row)."""
+        return self.coordinates in CROPPING and not all(self.rows)
+
+    @property
+    def sees_background(self) -> bool:
+        """Whether any output pixel takes weight from around the input: never, rows sum to 1."""
+        return False
 
     @property
     def _copies(self) -> bool:

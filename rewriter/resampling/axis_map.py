@@ -14,11 +14,18 @@ from typing import Literal
 
 import numpy as np
 
+from rewriter.errors import UnsupportedError
 from rewriter.resampling.kernels import Row
 
-__all__ = ["Arithmetic", "AxisMap"]
+__all__ = ["Arithmetic", "AxisMap", "check_lengths"]
 
 Arithmetic = Literal["exact", "float64", "float32"]
+
+
+def check_lengths(n_in: int, n_out: int) -> None:
+    """Raise an `UnsupportedError` for a map without input or output pixels."""
+    if n_in < 1 or n_out < 1:
+        raise UnsupportedError(f"a resize from length {n_in} to {n_out} has no pixels to sample")
 
 
 class AxisMap(ABC):
@@ -81,6 +88,16 @@ class AxisMap(ABC):
     def is_identity(self) -> bool:
         """Whether the output equals the input for every input."""
         return self.n_in == self.n_out and all(row == ((i, Fraction(1)),) for i, row in enumerate(self.rows))
+
+    @cached_property
+    def extrapolates(self) -> bool:
+        """Whether any output pixel is the extrapolation value (an empty row)."""
+        return not all(self.rows)
+
+    @cached_property
+    def sees_background(self) -> bool:
+        """Whether any output pixel takes weight from around the input."""
+        return any(row and sum(weight for _, weight in row) != 1 for row in self.rows)
 
     @cached_property
     def selection(self) -> tuple[int, ...] | None:

@@ -13,7 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["COORDINATES", "CROPPING", "Grid", "ONNX_COORDINATES", "source_coordinates"]
+import numpy as np
+
+__all__ = [
+    "COORDINATES",
+    "CROPPING",
+    "Grid",
+    "ONNX_COORDINATES",
+    "float32_fraction",
+    "source_coordinates",
+]
 
 _HALF = Fraction(1, 2)
 
@@ -101,6 +110,11 @@ COORDINATES: dict[str, Callable[[Grid, int], Fraction]] = {
 ONNX_COORDINATES = tuple(COORDINATES)[:7]
 CROPPING = ("tf_crop_and_resize", "tf_crop_and_resize_fractional")
 """Modes that give the extrapolation value where they sample outside the input."""
+
+
+def float32_fraction(value: float | Fraction) -> Fraction:
+    """The float32 that a file or a kernel holds, as a fraction; -0.75 and 0.5 are exact, 5/3 is not."""
+    return Fraction(float(np.float32(float(value))))
 
 
 def source_coordinates(mode: str, grid: Grid) -> list[Fraction]:

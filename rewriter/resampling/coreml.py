@@ -1,19 +1,18 @@
-"""Core ML's words for a resize, and how to express any `TensorResize` in them.
+"""How to express any `TensorResize` in Core ML's words (`rewriter.resampling.coreml_words`).
 
-Grids are those of the operator documentation in coremltools 9.0 (`resize_bilinear`, `upsample_bilinear`,
-`upsample_nearest_neighbor`), which its own tests confirm with literal values. What is not documented (the nearest
-rule of `resize_nearest_neighbor` and of fractional `upsample_nearest_neighbor`) is never relied on.
+What is not documented (the nearest rule of `resize_nearest_neighbor` and of fractional `upsample_nearest_neighbor`)
+is never relied on.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
-from rewriter.errors import UnsupportedError, UsageError
+from rewriter.errors import UsageError
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.coreml_words import resize_bilinear, upsample_bilinear, upsample_nearest_neighbor
 from rewriter.resampling.proof import compare
 from rewriter.resampling.tensor import TensorResize
 
@@ -27,44 +26,6 @@ __all__ = [
 ]
 
 TARGETS = ("iOS15", "iOS16", "iOS17", "iOS18")
-
-_GRIDS = {
-    "STRICT_ALIGN_CORNERS": "align_corners",
-    "DEFAULT": "asymmetric",
-    "UNALIGN_CORNERS": "half_pixel",
-    "ALIGN_CORNERS": "align_corners_centred",
-    "OFFSET_CORNERS": "offset_corners",
-}
-
-
-def resize_bilinear(n_in: int, n_out: int, sampling_mode: str) -> AxisResize:
-    """One axis of MIL `resize_bilinear`; the spacing is always n_in / n_out for DEFAULT and UNALIGN_CORNERS."""
-    if sampling_mode not in _GRIDS:
-        raise UnsupportedError(f"resize_bilinear has no sampling_mode {sampling_mode}")
-    return AxisResize(n_in, n_out, "linear", _GRIDS[sampling_mode])
-
-
-def upsample_bilinear(
-    n_in: int, scale: float, align_corners: bool, half_pixel_centers: bool | None = None
-) -> AxisResize:
-    """One axis of MIL `upsample_bilinear`: output floor(n_in × scale), spacing recomputed from it.
-
-    `half_pixel_centers` defaults to the opposite of `align_corners`.
-    """
-    centred = (not align_corners) if half_pixel_centers is None else half_pixel_centers
-    if align_corners and centred:
-        raise UnsupportedError("upsample_bilinear rejects align_corners together with half_pixel_centers")
-    grid = "align_corners" if align_corners else "half_pixel" if centred else "asymmetric"
-    return AxisResize(n_in, math.floor(n_in * Fraction(scale)), "linear", grid)
-
-
-def upsample_nearest_neighbor(n_in: int, scale: int) -> AxisResize:
-    """One axis of MIL `upsample_nearest_neighbor` at an integer factor: each pixel repeated `scale` times."""
-    if scale != int(scale):
-        raise UnsupportedError(
-            "the rounding of upsample_nearest_neighbor at fractional factors is undocumented"
-        )
-    return AxisResize(n_in, n_in * int(scale), "nearest", "asymmetric", "floor")
 
 
 @dataclass(frozen=True)
@@ -171,7 +132,7 @@ def _native(resize: TensorResize) -> Expression | None:
     return None
 
 
-def _equal(pair: tuple[AxisResize, ...], candidates: list[AxisResize]) -> bool:
+def _equal(pair: tuple[AxisMap, ...], candidates: list[AxisResize]) -> bool:
     return all(compare(axis, candidate).equal for axis, candidate in zip(pair, candidates, strict=True))
 
 

@@ -12,11 +12,16 @@ import numpy as np
 
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.filtered import FilteredAxis
+from rewriter.resampling.float32 import kernel_matrix
 from rewriter.resampling.float32_onnxruntime import onnxruntime_rows, onnxruntime_scale
+from rewriter.resampling.kernels import Row
 from rewriter.resampling.onnx import OnnxResize
+from rewriter.resampling.readings import is_channels_last, is_copy, uses_antialias_code
 from rewriter.resampling.tensor import TensorResize
 
-__all__ = ["DISAGREEMENTS", "disagreements"]
+__all__ = ["DISAGREEMENTS", "disagreements", "tensorflow_disagreements"]
 
 DISAGREEMENTS = {
     "O1": "onnxruntime multiplies length and scale in float32, which changes the output length",
@@ -27,12 +32,22 @@ DISAGREEMENTS = {
     "O6": "onnxruntime's channels-last antialias and cubic kernels extrapolate the wrong pixels",
     "O7": "onnxruntime computes coordinates in float32, with a tie tolerance of 1e-6: another pixel is nearest",
     "O8": "onnxruntime computes coordinates in float32: a pixel on the border of the roi counts as outside",
+    "O12": "exclude_outside leaves no weight: onnxruntime gives 0 or NaN, here the nearest pixel is taken",
+    "T1": "TensorFlow's nearest kernels compute coordinates in float32: another pixel is taken",
+    "T2": "TensorFlow's bicubic kernel rounds its position to 1/1024 pixel",
+    "T3": "TensorFlow's CropAndResize computes coordinates in float32: a pixel on the border counts as outside",
+    "T4": "TensorFlow's ScaleAndTranslate computes coordinates in float32: a tap at the end of the kernel's support, "
+    "or a pixel on the border of the image, falls on the other side",
     "R1": "onnx.reference takes length × scale, which is not whole, for the output length",
     "R2": "onnx.reference reads pytorch_half_pixel differently where the output has one pixel",
     "R5": "onnx.reference cannot run negative axes",
     "R6": "onnx.reference cannot run this operator version or mode",
 }
-"""Identifier -> what differs from the specification (`O`: onnxruntime 1.32, `R`: onnx.reference 1.23)."""
+"""Identifier -> what differs from the specification (`O`: onnxruntime 1.32, `T`: TensorFlow 2.21,
+`R`: onnx.reference 1.23)."""
+
+TENSORFLOW_NOISE = 1e-4
+"""What float32 coordinates cost the weights of one row together, at the lengths that images have."""
 
 
 def disagreements(
@@ -56,48 +71,106 @@ def disagreements(
     raise UsageError(f"no disagreements of '{implementation}' are known")
 
 
+def tensorflow_disagreements(axes: Sequence[AxisMap]) -> tuple[str, ...]:
+    """Identifiers of what makes TensorFlow's CPU kernel differ from these exact maps by more than float32 noise.
+
+    Args:
+        axes: maps that `rewriter.resampling.tensorflow_ops` gives.
+
+    Raises:
+        UnsupportedError: TensorFlow has no kernel for such a map.
+    """
+    return tuple(sorted({name for axis in axes if (name := _of_tensorflow(axis)) is not None}))
+
+
+def _of_tensorflow(axis: AxisMap) -> str | None:
+    difference = np.abs(kernel_matrix(axis, "tensorflow") - axis.matrix()).sum(axis=1).max()
+    if difference <= TENSORFLOW_NOISE:
+        return None
+    if isinstance(axis, FilteredAxis):
+        return "T4"
+    if isinstance(axis, AxisResize) and axis.coordinates == "tf_crop_and_resize":
+        return "T3" if axis.kernel != "nearest" or _rows_vanish(axis) else "T1"
+    return "T2" if isinstance(axis, AxisResize) and axis.kernel == "cubic" else "T1"
+
+
+def _rows_vanish(axis: AxisMap) -> bool:
+    return bool((kernel_matrix(axis, "tensorflow").any(axis=1) != axis.matrix().any(axis=1)).any())
+
+
 def _of_onnxruntime(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
-    wanted, got = node.output_shape(shape), node.output_shape(shape, "onnxruntime")
-    if wanted != got:
-        return ("O1",) if node.scales is not None else ("O4",)
-    specified = node.semantics(shape)
+    got = node.output_shape(shape, "onnxruntime")
+    found: set[str] = set()
+    if got != node.output_shape(shape):
+        found.add("O1" if node.scales is not None else "O4")
     run = node.semantics(shape, reading="onnxruntime")
-    if wanted == tuple(shape):
-        return () if specified.is_identity else ("O4",) if _ignores_policy(node) else ("O2",)
-    if _ignores_policy(node):
-        return ("O4",)
-    found = set()
-    for axis, copied in zip(specified.axes, run.axes, strict=True):
-        if axis.rows != copied.rows:
+    if "O4" in found:
+        return tuple(sorted(found | _extrapolation(node, run.axes, run)))
+    # What else differs, it differs at the lengths that onnxruntime gives.
+    specified = node.semantics(shape, got)
+    if _ignores_policy(node, specified, run):
+        return tuple(sorted(found | {"O4"} | _extrapolation(node, run.axes, run)))
+    found |= _extrapolation(node, specified.axes, run)
+    if got == tuple(shape):
+        return tuple(sorted(found | (set() if specified.is_identity else {"O2"})))
+    for position, (axis, executed) in enumerate(zip(specified.axes, run.axes, strict=True)):
+        others = [other for k, other in enumerate(run.axes) if k != position]
+        if any(not any(other.rows) for other in others):
+            continue  # Another axis lies wholly outside: nothing of this one is seen.
+        if not is_copy(executed):
+            found |= _rounding(axis, executed)
+        elif axis.rows != executed.rows:
             found.add("O3" if onnxruntime_scale(axis) == 1 else "O5")
-        else:
-            found |= _rounding(copied)
-    if _extrapolates_wrongly(node, run):
-        found.add("O6")
     return tuple(sorted(found))
 
 
-def _ignores_policy(node: OnnxResize) -> bool:
-    negative = node.axes is not None and any(axis < 0 for axis in node.axes)
-    return negative and node.sizes is not None and node.keep_aspect_ratio_policy != "stretch"
+def _ignores_policy(node: OnnxResize, specified: TensorResize, run: TensorResize) -> bool:
+    """Whether a policy lost its negative axes, and lengths or scales changed by that."""
+    if node.keep_aspect_ratio_policy == "stretch" or node.sizes is None:
+        return False
+    if node.axes is None or min(node.axes) >= 0:
+        return False
+    pairs = zip(specified.axes, run.axes, strict=True)
+    return any(a.rows != b.rows and not _same_scale(a, b) for a, b in pairs)
 
 
-def _rounding(axis: AxisResize) -> set[str]:
+def _same_scale(a: AxisResize, b: AxisMap) -> bool:
+    """But for rounding to float32."""
+    return not isinstance(b, AxisResize) or abs(a.effective_scale / b.effective_scale - 1) < 1e-6
+
+
+def _rounding(exact: AxisResize, executed: AxisResize) -> set[str]:
     """Where float32 coordinates fall on the other side of a border or a tie."""
-    if axis.is_identity:
-        return set()
     found = set()
-    for exact, rounded in zip(axis.rows, onnxruntime_rows(axis), strict=True):
-        if bool(exact) != bool(rounded):
+    for row, rounded in zip(exact.rows, onnxruntime_rows(executed), strict=True):
+        if bool(row) != bool(rounded):
             found.add("O8")
-        elif axis.kernel == "nearest" and exact and exact[0][0] != rounded[0][0]:
+        elif exact.kernel == "nearest" and row and row[0][0] != rounded[0][0]:
             found.add("O7")
+        elif exact.exclude_outside and row and _weighs_nothing(row, rounded):
+            found.add("O12")
     return found
 
 
-def _extrapolates_wrongly(node: OnnxResize, run: TensorResize[AxisResize]) -> bool:
-    """Rank 4, channels last, through the antialias code, and some pixel is extrapolated."""
-    return False
+def _weighs_nothing(row: Row, rounded: list[tuple[int, np.float32]]) -> bool:
+    """Whether exclude_outside left a sum of (nearly) 0 to divide by: the text defines no value there."""
+    difference = {index: float(weight) for index, weight in row}
+    for index, weight in rounded:
+        difference[index] = difference.get(index, 0.0) - float(weight)
+    return not all(abs(value) <= 1e-3 for value in difference.values())
+
+
+def _extrapolation(node: OnnxResize, axes: Sequence[AxisMap], run: TensorResize) -> set[str]:
+    """O6 where the channels-last antialias kernels extrapolate other pixels than the right ones.
+
+    They fill the memory of an [N, H, W, C] output as if it were [N C, H, W]. `axes` hold the scales of the node.
+    """
+    if not (run.extrapolates and is_channels_last(axes) and uses_antialias_code(node, axes)):
+        return set()
+    outside = ~run.inside_mask()
+    n, h, w, c = outside.shape
+    filled = np.broadcast_to(outside[0, :, :, 0], (n * c, h, w))
+    return set() if np.array_equal(filled.reshape(outside.shape), outside) else {"O6"}
 
 
 def _of_reference(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
@@ -111,8 +184,3 @@ def _of_reference(node: OnnxResize, shape: Sequence[int]) -> tuple[str, ...]:
         if axis.rows != read.rows:
             found.add("R2" if axis.coordinates == "pytorch_half_pixel" else "R1")
     return tuple(sorted(found))
-
-
-def is_channels_last(scales: Sequence[float]) -> bool:
-    """Whether onnxruntime takes a tensor of rank 4 for channels-last: it looks at the scale of axis 1."""
-    return len(scales) == 4 and np.float32(scales[1]) != 1

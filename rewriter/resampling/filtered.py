@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from rewriter.errors import UnsupportedError
-from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.axis_map import AxisMap, check_lengths
 from rewriter.resampling.kernels import Row
 
 __all__ = ["FILTERS", "FilteredAxis", "IRRATIONAL_FILTERS"]
@@ -105,10 +105,7 @@ class FilteredAxis(AxisMap):
     antialias: bool = False
 
     def __post_init__(self) -> None:
-        if self.n_in < 1 or self.n_out < 1:
-            raise UnsupportedError(
-                f"a resize from length {self.n_in} to {self.n_out} has no pixels to sample"
-            )
+        check_lengths(self.n_in, self.n_out)
         if self.filter not in FILTERS:
             raise UnsupportedError(
                 f"unknown kernel type '{self.filter}'", remedy=f"use one of {', '.join(FILTERS)}"

@@ -16,7 +16,7 @@ from rewriter.resampling.axis_map import AxisMap
 from rewriter.resampling.filtered import FilteredAxis
 from rewriter.resampling.float32_onnxruntime import onnxruntime_rows
 from rewriter.resampling.float32_tensorflow import area_rows, filtered_rows, resize_rows
-from rewriter.resampling.sampled import WindowAxis
+from rewriter.resampling.sampled import SampledAxis, WindowAxis
 
 __all__ = ["KERNEL_LIBRARIES", "kernel_matrix"]
 
@@ -52,6 +52,8 @@ def kernel_matrix(axis: AxisMap, library: str) -> np.ndarray:
 def _rows(axis: AxisMap, library: str) -> list[list[tuple[int, np.float32]]]:
     if isinstance(axis, AxisResize):
         return onnxruntime_rows(axis) if library == "onnxruntime" else resize_rows(axis)
+    if isinstance(axis, SampledAxis) and library == "onnxruntime" and axis.kernel == "nearest":
+        return [[(index, np.float32(weight)) for index, weight in row] for row in axis.rows]
     if isinstance(axis, AreaAxis) and library == "tensorflow":
         return area_rows(axis)
     if isinstance(axis, FilteredAxis) and library == "tensorflow":

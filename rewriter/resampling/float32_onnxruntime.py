@@ -50,7 +50,9 @@ def coordinates(axis: AxisResize) -> np.ndarray:
         return i * (n - F(1)) / (m - F(1)) if axis.n_out > 1 else np.zeros(1, np.float32)
     if mode == "half_pixel_symmetric":
         offset = (n / F(2)) * (F(1) - m / (scale * n))
-        return (np.float64(offset) + (i.astype(np.float64) + 0.5) / np.float64(scale) - 0.5).astype(np.float32)
+        return (np.float64(offset) + (i.astype(np.float64) + 0.5) / np.float64(scale) - 0.5).astype(
+            np.float32
+        )
     start, end = F(float(axis.roi[0])), F(float(axis.roi[1]))
     if axis.n_out == 1:
         return np.array([0.5 * np.float64(start + end) * np.float64(n - F(1))], np.float32)
@@ -113,7 +115,9 @@ def _cubic(axis: AxisResize, x: np.float32) -> Weights:
     total = F(0)
     for _, weight in inside:
         total = total + weight
-    return [(_clamped(tap, axis.n_in), weight / total) for tap, weight in inside]
+    # A sum of 0 gives NaN, in the kernel as well.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return [(_clamped(tap, axis.n_in), weight / total) for tap, weight in inside]
 
 
 def _cubic_weights(s: np.float32, a: np.float32) -> list[np.float32]:
@@ -142,7 +146,9 @@ def _antialiased(axis: AxisResize, x: np.float32) -> Weights:
     taps = range(first, last)
     if axis.exclude_outside:
         taps = range(min(max(first, 0), n), min(max(last, 0), n))
-    filtered = [_filter(axis, F((F(step + taps[0]) - centre + F(0.5)) * squeeze)) for step in range(len(taps))]
+    filtered = [
+        _filter(axis, F((F(step + taps[0]) - centre + F(0.5)) * squeeze)) for step in range(len(taps))
+    ]
     total = F(0)
     for weight in filtered:
         total = total + weight

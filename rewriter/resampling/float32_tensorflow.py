@@ -195,8 +195,6 @@ def _filter(name: str, x: np.float32) -> np.float32:
     return F(((F(7) / F(6) * x - F(2)) * x) * x + F(8) / F(9))
 
 
-
-
 def _sin(x: np.float32) -> np.float32:
     """The C library's float sine, which is the double one rounded; numpy's own float32 sine may be an ulp off."""
     return F(math.sin(float(x)))

@@ -45,7 +45,7 @@ def upsampling(
     if interpolation != "nearest" and len(spatial) != 2:
         raise UnsupportedError(f"UpSampling{len(spatial)}D has no interpolation")
     _check_interpolation(interpolation)
-    axes: list[AxisMap] = [_copy(length) for length in input_shape]
+    axes: list[AxisMap] = [AxisResize.identity(length) for length in input_shape]
     if interpolation == "nearest":
         for axis, factor in zip(spatial, factors, strict=True):
             n = input_shape[axis]
@@ -78,9 +78,7 @@ def resizing(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise UnsupportedError("Resizing cannot both crop and pad to the aspect ratio")
     batched = input_shape if len(input_shape) == 4 else (1, *input_shape)
-    spatial = tuple(
-        axis + len(input_shape) - 4 for axis in _spatial_axes(batched, data_format, (4,))
-    )
+    spatial = tuple(axis + len(input_shape) - 4 for axis in _spatial_axes(batched, data_format, (4,)))
     image = (input_shape[spatial[0]], input_shape[spatial[1]])
     windows = [(0, image[0]), (0, image[1])]
     if crop_to_aspect_ratio:
@@ -89,7 +87,7 @@ def resizing(
         windows = [_padded(*pair) for pair in zip(image, _matching(image, (height, width)), strict=True)]
     lengths = [length for _, length in windows]
     resized = image_resize(lengths, (height, width), interpolation, antialias=antialias)
-    axes: list[AxisMap] = [_copy(length) for length in input_shape]
+    axes: list[AxisMap] = [AxisResize.identity(length) for length in input_shape]
     for axis, (start, length), inner in zip(spatial, windows, resized, strict=True):
         whole = start == 0 and length == input_shape[axis]
         axes[axis] = inner if whole else WindowAxis(input_shape[axis], start, inner)
@@ -130,7 +128,3 @@ def _check_interpolation(interpolation: str) -> None:
         raise UnsupportedError(
             f"Keras has no interpolation '{interpolation}'", remedy=f"use one of {', '.join(INTERPOLATIONS)}"
         )
-
-
-def _copy(length: int) -> AxisResize:
-    return AxisResize(length, length, "nearest", "asymmetric", "floor")

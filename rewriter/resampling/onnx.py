@@ -16,9 +16,8 @@ from typing import Any
 from rewriter.errors import UnsupportedError
 from rewriter.resampling import readings
 from rewriter.resampling.axis import KERNELS, AxisResize
-from rewriter.resampling.coordinates import ONNX_COORDINATES
+from rewriter.resampling.coordinates import ONNX_COORDINATES, float32_fraction
 from rewriter.resampling.kernels import ROUNDINGS
-from rewriter.resampling.readings import float32_fraction
 from rewriter.resampling.tensor import TensorResize
 
 __all__ = ["OnnxResize", "SIMPLE"]
@@ -165,8 +164,8 @@ class OnnxResize:
         input_shape: Sequence[int],
         output_shape: Sequence[int] | None = None,
         reading: str = "specification",
-    ) -> TensorResize[AxisResize]:
-        """What the node computes at these shapes.
+    ) -> TensorResize[Any]:
+        """What the node computes at these shapes: an `AxisResize` per axis under the default reading.
 
         Args:
             input_shape: fixed lengths, one per axis.
@@ -178,6 +177,25 @@ class OnnxResize:
         """
         axes = readings.axis_maps(self, input_shape, output_shape, reading)
         return TensorResize(axes, self.extrapolation_value)
+
+    def template(self) -> AxisResize:
+        """The map of a resized axis at no particular lengths, for `compare_range`; sizes given, or whole factors.
+
+        Raises:
+            UnsupportedError: a nearest rule that depends on the axis, or a region that does.
+        """
+        if self.nearest_mode == SIMPLE or self.coordinate_transformation_mode == "tf_crop_and_resize":
+            raise UnsupportedError(f"{self.op} {self.describe()} differs from axis to axis")
+        return AxisResize(
+            1,
+            1,
+            self.mode,
+            self.coordinate_transformation_mode,
+            self.nearest_mode,
+            cubic_a=float32_fraction(self.cubic_coeff_a),
+            exclude_outside=self.exclude_outside,
+            antialias=self.antialias,
+        )
 
     def describe(self) -> str:
         """Mode and coordinates in ONNX words, without shapes."""

@@ -5,6 +5,7 @@ One pair of sizes at a time; `rewriter.resampling.ranges` proves it for many siz
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -93,6 +94,7 @@ class Comparison:
             "max_weight_difference": self.max_weight_difference,
             "worst_case_error": self.worst_case_error,
             "max_shift_px": self.shift.max,
+            "shift_px": {"left": self.shift.left, "centre": self.shift.centre, "right": self.shift.right},
         }
 
 
@@ -114,26 +116,21 @@ def _compare_axes(a: AxisMap, b: AxisMap, axis: int = 0) -> Comparison:
         raise ValueError(f"{a.n_in}→{a.n_out} and {b.n_in}→{b.n_out} have different lengths")
     same = a == b
     largest = worst = Fraction(0)
-    worst_case: WorstCase | None = None
+    worst_index: int | None = None
     outside_differs = False
     pairs = () if same else zip(a.rows, b.rows, strict=True)
     for index, (row_a, row_b) in enumerate(pairs):
         if row_a == row_b:
             continue
         outside_differs |= (not row_a) != (not row_b)
-        difference = _row_difference(row_a, row_b)
-        largest = max(largest, *(abs(d) for d in difference.values()))
-        rising = sum((d for d in difference.values() if d > 0), Fraction(0))
-        falling = -sum((d for d in difference.values() if d < 0), Fraction(0))
-        if max(rising, falling) > worst:
-            worst = max(rising, falling)
-            sign = 1 if rising >= falling else -1
-            worst_case = WorstCase(
-                axis, index, tuple(int(sign * difference.get(j, 0) > 0) for j in range(a.n_in))
-            )
+        difference = _row_difference(row_a, row_b).values()
+        largest = max(largest, *(abs(d) for d in difference))
+        error = max(*_one_sided(difference))
+        if error > worst:
+            worst, worst_index = error, index
     # Rounded weights cannot prove that two different maps are equal.
-    error = Fraction(0) if same else a.weight_error + b.weight_error
-    equal = same or (error == 0 and largest == 0 and not outside_differs)
+    rounding = Fraction(0) if same else a.weight_error + b.weight_error
+    equal = same or (rounding == 0 and largest == 0 and not outside_differs)
     return Comparison(
         equal=equal,
         max_weight_difference=float(largest),
@@ -142,9 +139,28 @@ def _compare_axes(a: AxisMap, b: AxisMap, axis: int = 0) -> Comparison:
         first=a.describe(),
         second=b.describe(),
         sizes=((a.n_in, a.n_out),),
-        weight_error=float(error),
-        worst_case=worst_case,
+        weight_error=float(rounding),
+        worst_case=None if worst_index is None else _worst_case(a, b, axis, worst_index),
     )
+
+
+def _one_sided(difference: Iterable[Fraction]) -> tuple[Fraction, Fraction]:
+    """The sums of the positive and of the negative differences, both as magnitudes."""
+    rising = falling = Fraction(0)
+    for d in difference:
+        if d > 0:
+            rising += d
+        else:
+            falling -= d
+    return rising, falling
+
+
+def _worst_case(a: AxisMap, b: AxisMap, axis: int, index: int) -> WorstCase:
+    """The input that is 1 where one row's weights exceed the other's, whichever way sums to more."""
+    difference = _row_difference(a.rows[index], b.rows[index])
+    rising, falling = _one_sided(difference.values())
+    sign = 1 if rising >= falling else -1
+    return WorstCase(axis, index, tuple(int(sign * difference.get(j, 0) > 0) for j in range(a.n_in)))
 
 
 def _compare_tensors(a: TensorResize, b: TensorResize) -> Comparison:

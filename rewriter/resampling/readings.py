@@ -17,11 +17,23 @@ import numpy as np
 
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.resampling.axis import AxisResize
+from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.coordinates import float32_fraction
+from rewriter.resampling.sampled import SampledAxis
 
 if TYPE_CHECKING:
     from rewriter.resampling.onnx import OnnxResize
 
-__all__ = ["READINGS", "axis_maps", "float32_fraction", "output_shape"]
+__all__ = [
+    "READINGS",
+    "axis_maps",
+    "formula_scales",
+    "float32_fraction",
+    "is_channels_last",
+    "is_copy",
+    "output_shape",
+    "uses_antialias_code",
+]
 
 READINGS = ("specification", "onnxruntime", "onnx.reference")
 """``specification``: the operator's text, exact arithmetic; a given scale goes into the formula as it is, and the
@@ -39,11 +51,6 @@ Lengths = list[tuple[int, int, "Fraction | None"]]
 """(axis, output length, scale in the formula) of each named axis; scale None means the ratio of the lengths."""
 
 
-def float32_fraction(value: float) -> Fraction:
-    """The float32 that the file holds, as a fraction; -0.75 and 0.5 are exact, 5/3 is not."""
-    return Fraction(float(np.float32(value)))
-
-
 def output_shape(node: OnnxResize, input_shape: Sequence[int], reading: str) -> tuple[int, ...]:
     """Output shape under a reading."""
     shape = [int(length) for length in input_shape]
@@ -52,9 +59,18 @@ def output_shape(node: OnnxResize, input_shape: Sequence[int], reading: str) -> 
     return tuple(shape)
 
 
+def formula_scales(node: OnnxResize, input_shape: Sequence[int], reading: str) -> tuple[Fraction, ...]:
+    """The scale of every axis in the coordinate formulas under a reading; 1 for axes that the node leaves alone."""
+    shape = tuple(int(length) for length in input_shape)
+    scales = [Fraction(1)] * len(shape)
+    for axis, length, scale in _lengths(node, shape, reading):
+        scales[axis] = Fraction(length, shape[axis]) if scale is None else scale
+    return tuple(scales)
+
+
 def axis_maps(
     node: OnnxResize, input_shape: Sequence[int], declared: Sequence[int] | None, reading: str
-) -> tuple[AxisResize, ...]:
+) -> tuple[AxisMap, ...]:
     """One map per axis under a reading; `declared` overrules the output lengths that follow from scales.
 
     Raises:
@@ -134,7 +150,9 @@ def _onnxruntime_lengths(node: OnnxResize, shape: tuple[int, ...], axes: tuple[i
     if node.keep_aspect_ratio_policy == "stretch":
         return [(axis, size, None) for axis, size in zip(axes, node.sizes, strict=True)]
     # The kernel looks for each axis of the tensor in the attribute, where a negative number is never found.
-    found = [(a, size) for a, size in zip(axes, node.sizes, strict=True) if node.axes is None or a in node.axes]
+    found = [
+        (a, size) for a, size in zip(axes, node.sizes, strict=True) if node.axes is None or a in node.axes
+    ]
     if not found:
         return []
     ratios = [np.float32(size) / np.float32(shape[a]) for a, size in found]
@@ -144,16 +162,47 @@ def _onnxruntime_lengths(node: OnnxResize, shape: tuple[int, ...], axes: tuple[i
     ]
 
 
-def _as_onnxruntime(node: OnnxResize, axes: list[AxisResize]) -> tuple[AxisResize, ...]:
-    """What it copies: everything when no length changes, an axis of scale 1, and any unchanged one under antialias."""
+def _as_onnxruntime(node: OnnxResize, axes: list[AxisResize]) -> tuple[AxisMap, ...]:
+    """What it copies: all when no length changes, an axis of scale 1, any unchanged axis under antialias."""
     if all(axis.n_in == axis.n_out for axis in axes):
         return tuple(_copy(axis.n_in, axis.n_out) for axis in axes)
+    filtered = uses_antialias_code(node, axes)
     return tuple(
-        _copy(axis.n_in, axis.n_out)
-        if axis.n_in == axis.n_out and (node.antialias or axis.effective_scale == 1)
+        _copied(axis, filtered)
+        if axis.n_in == axis.n_out and (filtered or _float32_scale(axis) == 1)
         else axis
         for axis in axes
     )
+
+
+def _copied(axis: AxisResize, filtered: bool) -> AxisMap:
+    """A copy; the antialias code still extrapolates where the grid, unless its scale is 1, leaves the input."""
+    if not filtered or _float32_scale(axis) == 1 or all(axis.rows):
+        return _copy(axis.n_in, axis.n_out)
+    positions = tuple(Fraction(i if row else -1) for i, row in enumerate(axis.rows))
+    return SampledAxis(axis.n_in, positions, "nearest", "floor", "extrapolate", "copy, extrapolated outside")
+
+
+def is_copy(axis: AxisMap) -> bool:
+    """Whether a map of onnxruntime's reading is a copy that it makes without looking at the grid."""
+    return isinstance(axis, SampledAxis) or axis == _copy(axis.n_in, axis.n_in)
+
+
+def uses_antialias_code(node: OnnxResize, axes: Sequence[AxisMap]) -> bool:
+    """Whether onnxruntime's antialias kernels run: with the attribute, and for cubic of channels-last tensors."""
+    return node.antialias or (node.mode == "cubic" and is_channels_last(axes))
+
+
+def is_channels_last(axes: Sequence[AxisMap]) -> bool:
+    """Whether onnxruntime takes a tensor of rank 4 for channels-last: axis 1 has a scale."""
+    if len(axes) != 4:
+        return False
+    # A copy that extrapolates is made only at another scale than 1.
+    return not isinstance(axes[1], AxisResize) or _float32_scale(axes[1]) != 1
+
+
+def _float32_scale(axis: AxisResize) -> np.float32:
+    return np.float32(float(axis.effective_scale))
 
 
 def _as_reference(axis: AxisResize) -> AxisResize:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from rewriter.errors import UnsupportedError
-from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.axis_map import AxisMap, check_lengths
 from rewriter.resampling.kernels import ROUNDINGS, Row
 
 __all__ = ["OUTSIDE", "SampledAxis", "WindowAxis"]
@@ -41,10 +41,7 @@ class SampledAxis(AxisMap):
     assumption: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if self.n_in < 1 or not self.coordinates:
-            raise UnsupportedError(
-                f"a resize from length {self.n_in} to {self.n_out} has no pixels to sample"
-            )
+        check_lengths(self.n_in, self.n_out)
         if self.kernel not in ("linear", "nearest"):
             raise UnsupportedError(f"unknown sampling mode '{self.kernel}'")
         if self.rounding not in (*ROUNDINGS, "half_even"):
@@ -115,8 +112,7 @@ class WindowAxis(AxisMap):
     inner: AxisMap
 
     def __post_init__(self) -> None:
-        if self.n_in < 1:
-            raise UnsupportedError("a crop of an axis without pixels")
+        check_lengths(self.n_in, self.n_out)
 
     @property
     def n_out(self) -> int:  # type: ignore[override]
@@ -139,5 +135,5 @@ class WindowAxis(AxisMap):
 
     def describe(self) -> str:
         end = self.start + self.inner.n_in
-        verb = "crop" if 0 <= self.start and end <= self.n_in else "pad"
+        verb = "crop" if self.start >= 0 and end <= self.n_in else "pad"
         return f"{verb} to [{self.start}, {end}), {self.inner.describe()}"

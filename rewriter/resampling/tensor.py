@@ -50,12 +50,12 @@ class TensorResize(Generic[AnyAxis]):
     @cached_property
     def extrapolates(self) -> bool:
         """Whether any output pixel is the extrapolation value."""
-        return any(not row for axis in self.axes for row in axis.rows)
+        return any(axis.extrapolates for axis in self.axes)
 
     @cached_property
     def sees_background(self) -> bool:
         """Whether any output pixel takes weight from around the input."""
-        return any(row and sum(weight for _, weight in row) != 1 for axis in self.axes for row in axis.rows)
+        return any(axis.sees_background for axis in self.axes)
 
     def inside_mask(self) -> np.ndarray:
         """Bool array of the output's shape: False where the output is the extrapolation value."""

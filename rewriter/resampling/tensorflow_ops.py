@@ -8,7 +8,6 @@ returns the maps of height and width.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from rewriter.errors import UnsupportedError
 from rewriter.resampling.area import AreaAxis
 from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.axis_map import AxisMap
+from rewriter.resampling.coordinates import float32_fraction
 from rewriter.resampling.filtered import FilteredAxis
 from rewriter.resampling.tensorflow import TF_RESIZES, tf_resize
 
@@ -80,7 +80,7 @@ def crop_and_resize(
     """
     if method not in ("bilinear", "nearest"):
         raise UnsupportedError(f"CropAndResize has no method '{method}'")
-    y1, x1, y2, x2 = (Fraction(float(np.float32(value))) for value in box)
+    y1, x1, y2, x2 = (float32_fraction(value) for value in box)
     kernel = "linear" if method == "bilinear" else "nearest"
     rows, columns = (
         AxisResize(n_in, n_out, kernel, "tf_crop_and_resize", "round_prefer_ceil", roi=roi)
@@ -99,7 +99,7 @@ def scale_and_translate(
 ) -> Axes:
     """ScaleAndTranslate; scales and translations are rounded to float32, as the op takes them."""
     rows, columns = (
-        FilteredAxis(n_in, n_out, kernel_type, _float32(factor), _float32(shift), antialias)
+        FilteredAxis(n_in, n_out, kernel_type, float32_fraction(factor), float32_fraction(shift), antialias)
         for n_in, n_out, factor, shift in zip(image, size, scale, translation, strict=True)
     )
     return rows, columns
@@ -126,7 +126,8 @@ def image_resize(
     """
     if method not in IMAGE_RESIZE_METHODS:
         raise UnsupportedError(
-            f"tf.image.resize has no method '{method}'", remedy=f"use one of {', '.join(IMAGE_RESIZE_METHODS)}"
+            f"tf.image.resize has no method '{method}'",
+            remedy=f"use one of {', '.join(IMAGE_RESIZE_METHODS)}",
         )
     lengths = _preserving(image, size) if preserve_aspect_ratio else tuple(size)
     rows, columns = (
@@ -143,7 +144,7 @@ def image_resize_v1(
         raise UnsupportedError(f"tf.compat.v1.image.resize has no method '{method}'")
     if tuple(image) == tuple(size):
         height, width = image
-        return _copy(height), _copy(width)
+        return AxisResize.identity(height), AxisResize.identity(width)
     rows, columns = (
         resize_op(_OP_OF_METHOD[method], n_in, n_out, align_corners)
         for n_in, n_out in zip(image, size, strict=True)
@@ -179,11 +180,3 @@ def _preserving(image: Sequence[int], size: Sequence[int]) -> tuple[int, int]:
     scale = min(np.float32(m) / np.float32(n) for n, m in zip(image, size, strict=True))
     height, width = (int(np.rint(scale * np.float32(n))) for n in image)
     return height, width
-
-
-def _copy(length: int) -> AxisResize:
-    return AxisResize(length, length, "nearest", "asymmetric", "floor")
-
-
-def _float32(value: float) -> Fraction:
-    return Fraction(float(np.float32(value)))
