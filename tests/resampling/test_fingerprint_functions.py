@@ -104,7 +104,8 @@ def test_one_pixel_axes() -> None:
 
 def test_words_of_core_ml_alone() -> None:
     found = fingerprint(resizing(20, 5, coordinates="offset_corners"), (1, 9, 7, 2))
-    assert found.words() == ["resize_bilinear(sampling_mode='OFFSET_CORNERS')"]
+    assert "resize_bilinear(sampling_mode='OFFSET_CORNERS')" in found.words("coreml")
+    assert {match.word.framework for match in found.matches} == {"coreml"}
 
 
 def test_what_no_word_describes_has_a_nearest_one_and_a_shift() -> None:
