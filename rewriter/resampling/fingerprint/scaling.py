@@ -36,8 +36,8 @@ def scales_of(evidence: Evidence) -> Iterator[dict[int, Fraction]]:
             slope, slack = measured
             close = [value for value in near if abs(float(value) - slope) <= slack]
             exact = [fit(slope, slack)] if slack < 1e-3 else []
-            near = list(dict.fromkeys([*exact, *close, *near]))
-        options[axis] = _explaining(evidence, axis, near[:7])
+            near = list(dict.fromkeys([*near[:4], *exact, *close[:4]]))
+        options[axis] = _explaining(evidence, axis, near[:9])
     if not options or any(not values for values in options.values()):
         return
     for choice in range(max(len(values) for values in options.values())):

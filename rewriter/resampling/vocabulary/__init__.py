@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
+from rewriter.resampling.vocabulary.apple_words import documented_coreml_words, metal_words
 from rewriter.resampling.vocabulary.onnx_words import CUBIC_COEFFICIENTS, onnx_crops, onnx_words
 from rewriter.resampling.vocabulary.other_words import coreml_crops, coreml_words, pytorch_words
 from rewriter.resampling.vocabulary.tensorflow_words import (
@@ -54,6 +55,8 @@ def vocabulary(rank: int | None = None) -> list[Word]:
         *tflite_words(),
         *onnx_words(),
         *coreml_words(),
+        *documented_coreml_words(),
+        *metal_words(),
         *pytorch_words(),
         *crop_words(),
     ]
