@@ -53,7 +53,8 @@ def explain(comparison: Comparison, progress: Callable[[str], None]) -> list[Fin
     explanation = search(
         candidate.suspects,
         telling,
-        lambda assignment: measure(telling, assignment),
+        lambda assignment: comparison.in_reference_terms(candidate.outputs(telling, assignment)),
+        comparison.by_case[telling].expected,
         tolerance=comparison.tolerance,
         suggestions=list(_suggestions(comparison, candidate, telling)),
         seconds=_SECONDS,
@@ -80,7 +81,7 @@ def undetermined(
     cases = comparison.worst_first()
     findings: list[Finding] = []
     for index, suspect in enumerate(candidate.suspects):
-        for spelling in suspect.alternatives(cases[0], same_mode=True):
+        for spelling in suspect.alternatives(cases[0], "kernel"):
             if spelling == changes.get(index):
                 continue
             if time.monotonic() > deadline:
