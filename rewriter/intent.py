@@ -1,10 +1,10 @@
-"""What each resize was meant to compute: the user's rules, then recorded provenance, then the default."""
+"""What each resize was meant to compute: the user's rules, then provenance, then evidence, then the default."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -31,7 +31,7 @@ class Intent:
 
     Attributes:
         name: a member of `INTENTS`.
-        source: ``rule``, ``flag``, ``provenance`` or ``default``.
+        source: ``rule``, ``flag``, ``provenance``, ``evidence`` or ``default``.
         attributes: the ONNX attributes that say it; empty for ``preserve``.
         why: one clause for reports.
     """
@@ -103,10 +103,12 @@ class Intents:
     Attributes:
         rules: explicit wishes; the first that matches a node counts.
         flag: what ``--intent`` says; None for ``auto``.
+        evidence: what a reference's outputs show of a node; asked where neither a rule nor provenance speaks.
     """
 
     rules: tuple[Rule, ...] = ()
     flag: str | None = None
+    evidence: Callable[[ResizeNode], Intent | None] = lambda resize: None
     _used: set[int] = field(default_factory=set)
     _decided: dict[int, tuple[Node, Intent]] = field(default_factory=dict)
 
@@ -158,6 +160,9 @@ class Intents:
             return _unless_special(resize, _from_name(self.flag, "flag", resize, f"--intent {self.flag}"))
         if resize.provenance is not None:
             return _from_provenance(resize)
+        shown = self.evidence(resize)
+        if shown is not None:
+            return shown
         if not interpolates:
             return Intent("preserve", "default", {}, "nearest is kept as it is by default")
         wish = _from_name("align_corners", "default", resize, "no rule and no provenance: the default")

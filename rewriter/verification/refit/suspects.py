@@ -126,6 +126,12 @@ class Suspect:
         """What it computes, in words."""
         return self.own[case].describe()
 
+    def spelling(self, case: str) -> Spelling | None:
+        """What it computes as attributes; None where no axis is resized, or axes differ."""
+        resized = [axis for axis in self.own[case].axes if axis.n_in != axis.n_out]
+        spellings = {_spelled(axis, axis.coordinates) for axis in resized}
+        return spellings.pop() if len(spellings) == 1 else None
+
     def meaning(self, spelling: Spelling | None, case: str) -> TensorResize:
         """What it would compute when spelled that way; what it computes now for None."""
         own = self.own[case]
@@ -166,6 +172,11 @@ class Suspect:
             yield from _BY_MODE[own_mode]
         if reach == "any":
             yield from (s for mode, spellings in _BY_MODE.items() if mode != own_mode for s in spellings)
+
+    def equivalents(self, spelling: Spelling | None, case: str) -> list[Spelling]:
+        """The usual spellings that compute the same as one (None: as it is), whatever they are called."""
+        usual = dict.fromkeys(self._spellings(case, "usual"))
+        return [other for other in usual if self.is_same(other, spelling, case)]
 
     def is_same(self, a: Spelling | None, b: Spelling | None, case: str) -> bool:
         """Whether two spellings (None: as it is) compute the same, on the engine that runs it."""
