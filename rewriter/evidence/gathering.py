@@ -129,7 +129,7 @@ def _search(
         if found is not None and trial.distance(case, found.changes).largest <= bound:
             continue
         # What is left after the runs that check every case, and the rewritten model on every case.
-        left = limit - trial.runs - 2 * len(trial.cases)
+        left = limit - trial.runs - 3 * len(trial.cases) + 2
         if found is not None and left < 1:
             break
         again = search(

@@ -23,6 +23,7 @@ class Options:
     def __init__(self, suspects: Sequence[Suspect], case: str, frozen: frozenset[int]) -> None:
         self._suspects, self._case, self._frozen = suspects, case, frozen
         self._spellings: list[list[Spelling | None]] = [[None] for _ in suspects]
+        self._near = [1 for _ in suspects]
         self._usual = [1 for _ in suspects]
 
     def __len__(self) -> int:
@@ -40,8 +41,14 @@ class Options:
                 continue
             for spelling in suspect.alternatives(self._case, reach):
                 self._number(index, spelling)
-            if reach == "usual":
+            if reach == "coordinates":
+                self._near[index] = len(self._spellings[index])
+            if reach in ("coordinates", "usual"):
                 self._usual[index] = len(self._spellings[index])
+
+    def is_near(self, index: int, option: int) -> bool:
+        """Whether an option differs from what is there by coordinates alone, or was suggested."""
+        return option < self._near[index]
 
     def spelling(self, index: int, option: int) -> Spelling | None:
         return self._spellings[index][option]

@@ -33,7 +33,7 @@ Observe = Callable[[Assignment], Arrays]
 _NOISE = 0.1
 """A fit whose error is below this share of the tolerance is noise: nothing better needs to be looked for."""
 
-_TRIES = 6
+_TRIES = 8
 """Combinations tried before effects are measured anew around the best of them."""
 
 _PATIENCE = 2
@@ -134,7 +134,7 @@ class _Search:
     def explanation(
         self, suggestions: list[Assignment], reaches: Sequence[Reach], settle: bool
     ) -> Explanation:
-        self._options.open(reaches[0])
+        self._options.open("coordinates")
         self._try_all(self._options.choice_of(suggestion) for suggestion in suggestions)
         self._try_all(self._options.uniform())
         for reach in reaches:
@@ -172,8 +172,16 @@ class _Search:
 
     @property
     def _is_over(self) -> bool:
-        spent = self._max_runs is not None and len(self._distances) >= self._max_runs
-        return spent or time.monotonic() > self._deadline
+        return self._runs_left <= 0 or time.monotonic() > self._deadline
+
+    @property
+    def _runs_left(self) -> float:
+        return float("inf") if self._max_runs is None else self._max_runs - len(self._distances)
+
+    @property
+    def _runs_to_prune(self) -> int:
+        """Changes that may have to be dropped one by one, and all together."""
+        return sum(map(bool, self._best)) + 1
 
     @property
     def _is_done(self) -> bool:
@@ -246,18 +254,23 @@ class _Search:
         """Change every resize alone around the answer; where that improves it, around the better one."""
         for _ in range(_CORRECTIONS):
             best = self._best
-            # Those of small effect first: where runs are short, the others are the surer ones.
-            singles = sorted(
-                self._options.singles(best, usual=True),
-                key=lambda single: max(self._effects.get(_changed(best, single), [0.0])),
-            )
-            for single in singles:
-                if self._is_over:
+            for single in self._unsure_first(best):
+                if self._runs_left <= self._runs_to_prune:
                     return
                 self._observe(single)
                 self._note_effect(best, single)
             if self._best == best:
                 return
+
+    def _unsure_first(self, best: Choice) -> list[Choice]:
+        """Usual single changes: coordinates before roundings, and small effects first, as the others are surer."""
+
+        def order(single: Choice) -> tuple[bool, float]:
+            index = _changed(best, single)
+            is_far = not self._options.is_near(index, single[index])
+            return is_far, max(self._effects.get(index, [0.0]))
+
+        return sorted(self._options.singles(best, usual=True), key=order)
 
     def _rivals(self) -> dict[int, dict[Spelling | None, Distance]]:
         rivals: dict[int, dict[Spelling | None, Distance]] = {}
@@ -287,6 +300,8 @@ class _Search:
 
     def _is_needed(self, fewer: Choice, reached: Distance) -> bool:
         """Whether what `fewer` lacks is needed to come as close as `reached`."""
+        if fewer not in self._distances and self._runs_left <= 0:
+            return True
         rest = self._observe(fewer, keep_best=True)
         if reached.largest <= self._tolerance:
             return rest.largest > self._tolerance or is_told_apart(rest, reached)

@@ -21,11 +21,11 @@ from rewriter.resampling.tensorflow import TF_RESIZES, onnx_attributes
 
 __all__ = ["REACHES", "Reach", "Spelling", "Suspect", "axis_matrix", "recorded_spelling", "same_meaning"]
 
-Reach = Literal["usual", "kernel", "any"]
-"""How far from what a resize computes now: ``usual`` changes the coordinate mode (and the rounding that goes with
-it), ``kernel`` everything but nearest, linear or cubic, ``any`` that too."""
+Reach = Literal["coordinates", "usual", "kernel", "any"]
+"""How far from what a resize computes now: ``coordinates`` changes the coordinate mode alone, ``usual`` also takes the
+roundings that frameworks use with it, ``kernel`` all but nearest, linear or cubic may change, ``any`` that too."""
 
-REACHES: tuple[Reach, ...] = ("usual", "kernel", "any")
+REACHES: tuple[Reach, ...] = ("coordinates", "usual", "kernel", "any")
 
 
 @dataclass(frozen=True)
@@ -166,9 +166,9 @@ class Suspect:
         own = next((axis for axis in self.own[case].axes if axis.n_in != axis.n_out), None)
         if own is not None:
             yield from (_spelled(own, coordinates) for coordinates in _COORDINATES)
-        if own_mode == "nearest":
+        if own_mode == "nearest" and reach != "coordinates":
             yield from _NEAREST_HABITS
-        if reach != "usual":
+        if reach in ("kernel", "any"):
             yield from _BY_MODE[own_mode]
         if reach == "any":
             yield from (s for mode, spellings in _BY_MODE.items() if mode != own_mode for s in spellings)
