@@ -22,8 +22,8 @@ from rewriter.resampling.tensorflow import TF_RESIZES, onnx_attributes
 __all__ = ["REACHES", "Reach", "Spelling", "Suspect", "axis_matrix", "recorded_spelling", "same_meaning"]
 
 Reach = Literal["coordinates", "usual", "kernel", "any"]
-"""How far from what a resize computes now: ``coordinates`` changes the coordinate mode alone, ``usual`` also takes the
-roundings that frameworks use with it, ``kernel`` all but nearest, linear or cubic may change, ``any`` that too."""
+"""How far from what a resize computes now: ``coordinates`` changes the coordinate mode alone, ``usual`` also the
+rounding as frameworks do, ``kernel`` all but nearest, linear or cubic may change, ``any`` that too."""
 
 REACHES: tuple[Reach, ...] = ("coordinates", "usual", "kernel", "any")
 
