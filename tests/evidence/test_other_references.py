@@ -43,8 +43,7 @@ def test_a_keras_file_is_a_reference(tmp_path: Path) -> None:
 def test_without_tensorflow_the_pip_command_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "network.keras", "w") as archive:
         archive.writestr("config.json", "{}")
-    for name in ("keras", "tensorflow"):
-        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'rewriter\[tensorflow\]'"):
         gather(Model.from_proto(three_resizes()), tmp_path / "network.keras")
 
