@@ -1,8 +1,8 @@
-"""What each resize was meant to compute: the user's rules, then recorded provenance, then the default."""
+"""What each resize was meant to compute: the user's rules, then provenance, then evidence, then the default."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ class Intent:
 
     Attributes:
         name: a member of `INTENTS`.
-        source: ``rule``, ``flag``, ``provenance`` or ``default``.
+        source: ``rule``, ``flag``, ``provenance``, ``evidence`` or ``default``.
         attributes: the ONNX attributes that say it; empty for ``preserve``.
         why: one clause for reports.
     """
@@ -50,11 +50,13 @@ class Intents:
         rules: explicit wishes; the first that matches a node counts.
         flag: what ``--intent`` says; None for ``auto``, and for a rules file.
         insists: whether ``--intent`` was given, so that what a model records may be overruled.
+        evidence: what a reference's outputs show of a node; asked where neither a rule nor provenance speaks.
     """
 
     rules: tuple[Rule, ...] = ()
     flag: str | None = None
     insists: bool = False
+    evidence: Callable[[ResizeNode], Intent | None] = lambda resize: None
     _matched: set[int] = field(default_factory=set)
     _names: set[str] = field(default_factory=set)
     _decided: dict[int, tuple[Node, Intent]] = field(default_factory=dict)
@@ -122,6 +124,9 @@ class Intents:
             return self._over(recorded, wish, resize)
         if recorded is not None:
             return recorded
+        shown = self.evidence(resize)
+        if shown is not None:
+            return shown
         if not interpolates:
             return Intent("preserve", "default", {}, "nearest is kept as it is by default")
         wish = _from_name("align_corners", "default", resize, "no rule and no provenance: the default")

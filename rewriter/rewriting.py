@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from rewriter.model import Model, ResizeNode
 
 if TYPE_CHECKING:
     from rewriter.difference import Audit
+    from rewriter.evidence import Evidence, Inquiry
 
 __all__ = ["Rewrite", "rewrite", "rewrite_file"]
 
@@ -36,6 +37,7 @@ class Rewrite:
         intents: what decided.
         remarks: sentences on the check, e.g. that onnxruntime lacks an operator of the model.
         audits: the comparison of the written file with the input; empty where none was asked for.
+        evidence: what a reference showed; None without one.
     """
 
     model: Model
@@ -46,6 +48,7 @@ class Rewrite:
     intents: Intents
     remarks: list[str] = field(default_factory=list)
     audits: list[Audit] = field(default_factory=list)
+    evidence: Evidence | None = None
 
     @property
     def corrected_by_default(self) -> list[dict[str, Any]]:
@@ -85,8 +88,10 @@ class Rewrite:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON keys ``resizes``, ``changes``, ``notes`` and ``remarks``."""
+        """The JSON keys ``resizes``, ``changes``, ``notes`` and ``remarks``, and ``evidence`` where there is one."""
+        shown = {} if self.evidence is None else {"evidence": self.evidence.to_json()}
         return {
+            **shown,
             "resizes": self.resizes,
             "changes": [change.to_json() for change in self.changes],
             "notes": [note.to_json() for note in self.notes],
@@ -179,6 +184,7 @@ def rewrite(
     rules: Iterable[str | Rule] = (),
     passes: Sequence[str] | None = None,
     skip: Sequence[str] = (),
+    reference: str | Path | None = None,
 ) -> Rewrite:
     """Run passes on `model` in place and report on every resize.
 
@@ -186,6 +192,8 @@ def rewrite(
         intent, rules: as `rewriter.intent.Intents.parse`.
         passes: names of the passes to run; the default ones when None.
         skip: names of passes to leave out.
+        reference: what the model should compute, as `rewriter.evidence.gather`; where no choice of modes
+            reproduces it, nothing is changed.
 
     Raises:
         UsageError: unknown pass or intent, or a rule that matches nothing.
@@ -195,9 +203,14 @@ def rewrite(
     """
     intents = Intents.parse(intent, rules)
     chosen = select(passes, skip)
+    inquiry = None if reference is None else _inquire(model, reference, intents)
+    if inquiry is not None and not inquiry.evidence.reproduced:
+        chosen = []
     with naming(model):
         before = [(resize, _words(resize), intents.resolve(resize)) for resize in model.resizes()]
         intents.require_all_used()
+    if inquiry is not None:
+        inquiry.hear(intents)
     try:
         result = PassManager(chosen, PassContext(intents)).run(model)
     except PassError as error:
@@ -217,7 +230,21 @@ def rewrite(
     for made in after.values():
         own = changes.get((made.graph_path, made.name), [])
         resizes.append(_entry(made, _NOTHING, made, intents.resolve(made), own))
-    return Rewrite(model, resizes, result.changes, result.notes, tuple(chosen), intents)
+    done = Rewrite(model, resizes, result.changes, result.notes, tuple(chosen), intents)
+    if inquiry is None:
+        return done
+    if inquiry.evidence.reproduced:
+        inquiry.confirm(model)
+    return replace(done, evidence=inquiry.evidence)
+
+
+def _inquire(model: Model, reference: str | Path, intents: Intents) -> Inquiry:
+    """Gather evidence, which the intents ask from then on."""
+    from rewriter.evidence import gather  # it needs onnxruntime
+
+    inquiry = gather(model, reference)
+    intents.evidence = inquiry.wish
+    return inquiry
 
 
 def rewrite_file(
@@ -230,13 +257,20 @@ def rewrite_file(
     skip: Sequence[str] = (),
     check: bool = True,
     audit: bool = False,
+    reference: str | Path | None = None,
 ) -> Rewrite:
     """Rewrite a file; with `target` None only say (and check) what would be done.
+
+    Nothing is written where a reference is given and no choice of modes reproduces it.
 
     Raises:
         RewriterError: as `Model.load`, `rewrite` and `Rewrite.save`.
     """
-    done = rewrite(Model.load(source), intent=intent, rules=rules, passes=passes, skip=skip)
+    done = rewrite(
+        Model.load(source), intent=intent, rules=rules, passes=passes, skip=skip, reference=reference
+    )
+    if done.evidence is not None and not done.evidence.reproduced:
+        return done
     if target is not None:
         done.save(target, check=check, audit=audit)
     elif check:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rewriter.cli.common import EXIT_USAGE, collect_rarely, console, emit_json, json_option, reporting_errors
+from rewriter.cli.common import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    collect_rarely,
+    console,
+    emit_json,
+    json_option,
+    reporting_errors,
+)
 from rewriter.errors import InputError, RewriterError, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +58,12 @@ class _Job:
     metavar="NODE-GLOB=MODE",
     help="What the resizes of these names should compute, whatever else says; repeatable.",
 )
+@click.option(
+    "--reference",
+    metavar="PATH",
+    help="What the model should compute: a golden .npz, a TensorFlow model or an ONNX file. Nodes without a rule "
+    "or provenance get the modes that reproduce its outputs; exit code 1 where none do.",
+)
 @click.option("--passes", "wanted", metavar="A,B", help="Run these passes only, in this order.")
 @click.option("--skip", multiple=True, metavar="A", help="Leave a pass out; repeatable.")
 @click.option("--no-check", is_flag=True, help="Do not check the result with onnx's checker and onnxruntime.")
@@ -68,6 +82,7 @@ def main(
     dry_run: bool,
     intent: str,
     rules: tuple[str, ...],
+    reference: str | None,
     wanted: str | None,
     skip: tuple[str, ...],
     no_check: bool,
@@ -93,10 +108,12 @@ def main(
             "skip": _names(skip),
             "check": not no_check,
             "audit": audit,
+            "reference": reference,
         }
         if len(jobs) == 1:
-            emit_json(_run(jobs[0], out, options), json_path)
-            return
+            report = _run(jobs[0], out, options)
+            emit_json(report, json_path)
+            sys.exit(_exit_code([report]))
         failed = False
         reports = []
         for job in jobs:
@@ -107,8 +124,16 @@ def main(
                 click.echo(f"error: {error}", err=True)
                 reports.append({"input": job.source, "output": None, "error": error.to_json()})
         emit_json({"models": reports}, json_path)
-    if failed:
-        sys.exit(EXIT_USAGE)
+    sys.exit(EXIT_USAGE if failed else _exit_code(reports))
+
+
+def _exit_code(reports: list[dict[str, Any]]) -> int:
+    """1 where a reference is not reproduced."""
+    return (
+        EXIT_FAILED
+        if any(not report.get("evidence", {"passed": True})["passed"] for report in reports)
+        else 0
+    )
 
 
 def _jobs(
@@ -165,8 +190,13 @@ def _run(job: _Job, out: Console, options: dict[str, Any]) -> dict[str, Any]:
 
     done = rewrite_file(job.source, job.target, **options)
     _print(job, done, out)
-    target = None if job.target is None else str(job.target)
+    target = None if job.target is None or _is_withheld(done) else str(job.target)
     return {"input": job.source, "output": target, **done.to_json()}
+
+
+def _is_withheld(done: Rewrite) -> bool:
+    """Whether nothing is written, because no choice of modes reproduces the reference."""
+    return done.evidence is not None and not done.evidence.reproduced
 
 
 def _print(job: _Job, done: Rewrite, out: Console) -> None:
@@ -175,7 +205,10 @@ def _print(job: _Job, done: Rewrite, out: Console) -> None:
     changes = len(done.changes)
     count = "nothing to change" if not changes else f"{changes} change{'s' if changes > 1 else ''}"
     where = "nothing written (dry run)" if job.target is None else f"written to {job.target}"
+    where = "nothing written (no evidence)" if _is_withheld(done) else where
     out.print(f"{job.source}: {count}, {where}", markup=False)
+    for sentence in [] if done.evidence is None else done.evidence.sentences():
+        out.print(sentence, markup=False)
     if done.default_warning is not None:
         out.print(f"default intent: {done.default_warning}", markup=False)
     for audit in done.audits:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from rewriter.errors import RewriterError
 from rewriter.resampling import Comparison as Difference
-from rewriter.resampling import TensorResize
 from rewriter.resampling.tensorflow import onnx_attributes
 from rewriter.verification.evidence import Comparison
 from rewriter.verification.metrics import Distance
@@ -53,7 +52,8 @@ def explain(comparison: Comparison, progress: Callable[[str], None]) -> list[Fin
     explanation = search(
         candidate.suspects,
         telling,
-        lambda assignment: measure(telling, assignment),
+        lambda assignment: comparison.in_reference_terms(candidate.outputs(telling, assignment)),
+        comparison.by_case[telling].expected,
         tolerance=comparison.tolerance,
         suggestions=list(_suggestions(comparison, candidate, telling)),
         seconds=_SECONDS,
@@ -80,7 +80,7 @@ def undetermined(
     cases = comparison.worst_first()
     findings: list[Finding] = []
     for index, suspect in enumerate(candidate.suspects):
-        for spelling in suspect.alternatives(cases[0], same_mode=True):
+        for spelling in suspect.alternatives(cases[0], "kernel"):
             if spelling == changes.get(index):
                 continue
             if time.monotonic() > deadline:
@@ -162,26 +162,10 @@ def _suggestions(comparison: Comparison, candidate: Refittable, case: str) -> It
     meant = {
         index: spelling
         for index, (theirs, ours) in enumerate(zip(reference.suspects, candidate.suspects, strict=True))
-        if (spelling := _spelling(theirs.own[case])) is not None and ours.contradicts(spelling, case)
+        if (spelling := theirs.spelling(case)) is not None and ours.contradicts(spelling, case)
     }
     if meant:
         yield meant
-
-
-def _spelling(resize: TensorResize) -> Spelling | None:
-    """The spelling of all resized axes, None where they differ or there are none."""
-    spellings = {
-        Spelling(
-            axis.kernel,
-            axis.coordinates,
-            axis.rounding if axis.kernel == "nearest" else "round_prefer_floor",
-            float(axis.cubic_a) if axis.kernel == "cubic" else -0.75,
-            int(axis.exclude_outside),
-        )
-        for axis in resize.axes
-        if axis.n_in != axis.n_out
-    }
-    return spellings.pop() if len(spellings) == 1 else None
 
 
 def _finding(

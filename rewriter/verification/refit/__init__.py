@@ -5,7 +5,7 @@ tries any meaning of any resize in one run. What comes before the first resize i
 """
 
 from rewriter.verification.refit.candidate import Assignment, Refittable, open_refittable
-from rewriter.verification.refit.search import Explanation, search
+from rewriter.verification.refit.search import Explanation, is_told_apart, search
 from rewriter.verification.refit.suspects import Spelling, Suspect
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Refittable",
     "Spelling",
     "Suspect",
+    "is_told_apart",
     "open_refittable",
     "search",
 ]

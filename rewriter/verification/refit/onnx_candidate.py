@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +13,24 @@ from onnx import helper
 from rewriter.errors import RewriterError, UnsupportedError
 from rewriter.resampling import OnnxResize, TensorResize
 from rewriter.verification.refit.candidate import Assignment
-from rewriter.verification.refit.suspects import Suspect, axis_matrix, recorded_spelling
+from rewriter.verification.refit.kernels import onnxruntime_matrix
+from rewriter.verification.refit.onnx_parts import (
+    Cut,
+    is_resize,
+    name_of,
+    nested_resizes,
+    own_record,
+    reads,
+    recorded_table,
+    sources,
+    without_functions,
+)
+from rewriter.verification.refit.suspects import Suspect, recorded_spelling
 from rewriter.verification.runners import Arrays
 from rewriter.verification.runners.onnx import first_line, session
 
 __all__ = ["OnnxCandidate"]
 
-_OPS = ("Resize", "Upsample")
 _PREFIX = "rewriter.refit."
 
 
@@ -59,19 +69,24 @@ class OnnxCandidate:
     Args:
         model: with its weights; it is not changed.
         cases: the model's own inputs by case.
+
+    Attributes:
+        runs: how often the model, or the part of it behind its first resizes, was run.
     """
 
     def __init__(self, model: onnx.ModelProto, cases: Mapping[str, Arrays]) -> None:
-        self._model = _without_functions(model)
+        self._model = without_functions(model)
         self._cases = cases
         self.unexamined: list[tuple[str, str]] = [
-            (_name(node), "it runs inside a subgraph") for node in _nested_resizes(self._model.graph)
+            (name_of(node), "it runs inside a subgraph") for node in nested_resizes(self._model.graph)
         ]
-        self._nodes = [node for node in self._model.graph.node if _is_resize(node)]
-        self._cut = _Cut(self._model.graph, self._nodes)
+        self._nodes = [node for node in self._model.graph.node if is_resize(node)]
+        self._cut = Cut(self._model.graph, self._nodes)
         self._tapped: dict[str, Arrays] = {}
         self._session: Any = None
         self._tapping: Any = None
+        self.runs = 0
+        self._influence: tuple[set[str], set[str]] | None = None
         first = next(iter(cases))
         self._tapped[first] = self._tap(cases[first])
         self._places = self._find(first)
@@ -91,6 +106,8 @@ class OnnxCandidate:
     def outputs(self, case: str, assignment: Assignment) -> Arrays:
         """Outputs by name for the inputs of one case."""
         self.prepare(case)
+        if not assignment:  # the model as it is, with its own resizes
+            return {value.name: self._tapped[case][value.name] for value in self._model.graph.output}
         if self._session is None:
             self._session = _opened(self._exchangeable())
         values = self._tapped[case]
@@ -99,7 +116,19 @@ class OnnxCandidate:
             meaning = place.suspect.meaning(assignment.get(index), case)
             feed.update(_feed(place, meaning))
         settled = {name: values[name] for name in self._cut.settled}
+        self.runs += 1
         return {**settled, **_ran(self._session, feed)}
+
+    @property
+    def settled(self) -> list[str]:
+        """Outputs of the model that depend on no resize."""
+        return list(self._cut.settled)
+
+    def influences(self, suspect: Suspect, outputs: Collection[str]) -> bool:
+        """Whether any of these outputs is computed from what a suspect gives."""
+        if self._influence is None or self._influence[0] != set(outputs):
+            self._influence = set(outputs), sources(self._model.graph, outputs)
+        return suspect.tensor in self._influence[1]
 
     @property
     def _opset(self) -> int:
@@ -118,6 +147,7 @@ class OnnxCandidate:
             fixed |= {tensor.name for tensor in graph.initializer}
             tapped.graph.output.extend(onnx.ValueInfoProto(name=name) for name in sorted(wanted - fixed))
             self._tapping = _opened(tapped)
+        self.runs += 1
         found = {**known, **inputs, **_ran(self._tapping, inputs)}
         odd = sorted(name for name in wanted if not isinstance(found[name], np.ndarray))
         if odd:
@@ -125,16 +155,19 @@ class OnnxCandidate:
         return found
 
     def _find(self, case: str) -> list[_Place]:
-        recorded = _recorded(self._model)
+        recorded = recorded_table(self._model)
         places = []
         for node in self._nodes:
             try:
                 own = _semantics(node, self._opset, self._tapped[case])
             except RewriterError as error:
-                self.unexamined.append((_name(node), error.message))
+                self.unexamined.append((name_of(node), error.message))
                 continue
-            record = _own_record(node) or recorded.get(node.name)
-            place = _Place(Suspect(_name(node), {case: own}, recorded_spelling(record)), node)
+            record = own_record(node) or recorded.get(node.name)
+            suspect = Suspect(
+                name_of(node), {case: own}, recorded_spelling(record), onnxruntime_matrix, node.output[0]
+            )
+            place = _Place(suspect, node)
             place.widen(own)
             places.append(place)
         return places
@@ -162,7 +195,7 @@ class OnnxCandidate:
             if place.masked:
                 graph.input.append(_declaration(place.mask_name, np.dtype(np.bool_)))
                 graph.input.append(_declaration(place.value_name, np.dtype(np.float32)))
-        read = {name for node in graph.node for name in _reads(node)}
+        read = {name for node in graph.node for name in reads(node)}
         graph.initializer.extend(t for t in self._model.graph.initializer if t.name in read)
         graph.sparse_initializer.extend(self._model.graph.sparse_initializer)
         settled = set(self._cut.settled)
@@ -185,35 +218,6 @@ def _ran(running: Any, feed: Arrays) -> Arrays:
     except Exception as error:  # as above
         raise UnsupportedError(f"the model cannot be run in parts: {first_line(error)}") from error
     return dict(zip(names, got, strict=True))
-
-
-class _Cut:
-    """The nodes that depend on a resize, and the tensors from before that they read.
-
-    Attributes:
-        nodes: resizes and what depends on them, and the constants they read.
-        frontier: tensors that `nodes` read and other nodes or the model's inputs provide.
-        settled: outputs of the model that depend on no resize.
-    """
-
-    def __init__(self, graph: onnx.GraphProto, resizes: list[onnx.NodeProto]) -> None:
-        roots = {node.output[0] for node in resizes}
-        changing: set[str] = set()
-        dependent = []
-        for node in graph.node:
-            if node.output and (node.output[0] in roots or any(name in changing for name in _reads(node))):
-                changing.update(name for name in node.output if name)
-                dependent.append(node)
-        read = {name for node in dependent for name in _reads(node)}
-        constants = [n for n in graph.node if n.op_type == "Constant" and n.output[0] in read]
-        self.nodes = [*constants, *dependent]
-        provided = {name for node in self.nodes for name in node.output}
-        provided |= {tensor.name for tensor in graph.initializer}
-        provided |= {tensor.values.name for tensor in graph.sparse_initializer}
-        available = {name for node in graph.node for name in node.output}
-        available |= {value.name for value in graph.input}
-        self.frontier = sorted((read & available) - provided)
-        self.settled = [value.name for value in graph.output if value.name not in changing]
 
 
 def _semantics(node: onnx.NodeProto, opset: int, values: Arrays) -> TensorResize:
@@ -266,7 +270,7 @@ def _feed(place: _Place, meaning: TensorResize) -> Arrays:
     """Matrices, as the products read them, and where the extrapolation value belongs."""
     feed = {}
     for axis in place.axes:
-        matrix = axis_matrix(meaning.axes[axis])
+        matrix = onnxruntime_matrix(meaning.axes[axis])
         feed[place.matrix_name(axis)] = matrix if axis == len(meaning.axes) - 2 else matrix.T
     if place.masked:
         feed[place.mask_name] = np.ascontiguousarray(meaning.inside_mask())
@@ -276,58 +280,3 @@ def _feed(place: _Place, meaning: TensorResize) -> Arrays:
 
 def _declaration(name: str, dtype: np.dtype[Any]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(dtype), None)
-
-
-def _is_resize(node: onnx.NodeProto) -> bool:
-    return node.op_type in _OPS and node.domain in ("", "ai.onnx")
-
-
-def _name(node: onnx.NodeProto) -> str:
-    return str(node.name or node.output[0])
-
-
-def _subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
-    for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            yield attribute.g
-        yield from attribute.graphs
-
-
-def _nested_resizes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        for nested in _subgraphs(node):
-            yield from (inner for inner in nested.node if _is_resize(inner))
-            yield from _nested_resizes(nested)
-
-
-def _reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Tensors that a node reads, those that its subgraphs read included."""
-    yield from (name for name in node.input if name)
-    for graph in _subgraphs(node):
-        for nested in graph.node:
-            yield from _reads(nested)
-        yield from (value.name for value in graph.output)
-
-
-def _without_functions(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model itself, or a copy with local functions inlined where one of them resizes."""
-    if not any(_is_resize(node) for function in model.functions for node in function.node):
-        return model
-    from onnx import inliner
-
-    return inliner.inline_local_functions(model)
-
-
-def _recorded(model: onnx.ModelProto) -> Mapping[str, Any]:
-    for entry in model.metadata_props:
-        if entry.key == "rewriter.sources":
-            try:
-                value = json.loads(entry.value)
-            except ValueError:
-                return {}
-            return value if isinstance(value, dict) else {}
-    return {}
-
-
-def _own_record(node: onnx.NodeProto) -> str | None:
-    return next((entry.value for entry in node.metadata_props if entry.key == "rewriter.source"), None)
