@@ -24,7 +24,7 @@ def targets_section(cases: Mapping[str, CaseResult]) -> str:
     head = ("target", "limit", "measured", "")
     return (
         _table(head, rows, "lrrl")
-        + "\n\nThe same with the check of the result switched off, which nobody asked for:\n\n"
+        + "\n\nThe same with the check of the result switched off, for comparison:\n\n"
         + _table(head, beside, "lrrl")
     )
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _NOTES_SHOWN = 8
 _ROWS_SHOWN = 50
+_TABLES_SHOWN = 4
+"""With more models than this each gets its lines only, as the JSON report has all."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def main(
         reports = []
         for job in jobs:
             try:
-                reports.append(_run(job, out, options))
+                reports.append(_run(job, out, options, table=len(jobs) <= _TABLES_SHOWN))
             except RewriterError as error:
                 failed = True
                 click.echo(f"error: {error}", err=True)
@@ -185,10 +187,12 @@ def _names(texts: tuple[str, ...] | list[str]) -> list[str]:
     return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
-def _run(job: _Job, out: Console, options: dict[str, Any]) -> dict[str, Any]:
+def _run(job: _Job, out: Console, options: dict[str, Any], *, table: bool = True) -> dict[str, Any]:
     from rewriter.rewriting import rewrite_file
 
     done = rewrite_file(job.source, job.target, **options)
+    if table and done.resizes:
+        out.print(_table(done))
     _print(job, done, out)
     target = None if job.target is None or _is_withheld(done) else str(job.target)
     return {"input": job.source, "output": target, **done.to_json()}
@@ -200,8 +204,6 @@ def _is_withheld(done: Rewrite) -> bool:
 
 
 def _print(job: _Job, done: Rewrite, out: Console) -> None:
-    if done.resizes:
-        out.print(_table(done))
     changes = len(done.changes)
     count = "nothing to change" if not changes else f"{changes} change{'s' if changes > 1 else ''}"
     where = "nothing written (dry run)" if job.target is None else f"written to {job.target}"
