@@ -27,6 +27,7 @@ from rewriter.resampling.vocabulary import Word, vocabulary
 __all__ = ["fingerprint"]
 
 _CONFIRMATIONS = 2
+_LONGER = 97
 _CHANNELS = 4
 """An axis of no more entries than this, which cannot be probed at another length, is taken for channels."""
 
@@ -72,6 +73,7 @@ class _Identification:
             self._try_another_size()
             self._match()
             self._distinguish(sizes)
+            self._refine_crop()
         except NotAResizeError as error:
             return self._result("not_a_resize", reason=str(error))
         return self._conclusion()
@@ -149,6 +151,17 @@ class _Identification:
                     return
                 continue
             self._match()
+
+    def _refine_crop(self) -> None:
+        """Probe a longer input where pixels are copied from a fitted region: it narrows the region, and with it the
+        rounding, which half a pixel of region makes up for at one length only."""
+        if not self.found or self.found[0].word not in self.fitted:
+            return
+        if any("nearest" in match.word.text and match.word.op != "ScaleAndTranslate" for match in self.found):
+            longer = {axis: _LONGER + 4 * place for place, axis in enumerate(self.evidence.spatial)}
+            if self._tried(longer):
+                self.fitted = []
+                self._match()
 
     def _tried_one_axis(self, lengths: dict[int, int]) -> bool:
         """Some functions take other lengths of one axis only, or no smaller ones; False where they take none."""
