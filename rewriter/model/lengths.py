@@ -12,6 +12,8 @@ from rewriter.model.scopes import in_default_domain
 __all__ = ["Length", "LengthOf", "length_sources"]
 
 _DEPTH = 12
+_LARGEST_RANK = 64
+"""More axes than any tensor has."""
 
 
 class LengthOf(NamedTuple):
@@ -55,7 +57,11 @@ def _sliced(node: Node, depth: int) -> list[Length] | None:
     start, stop = bounds
     shape_of = _shape_of(node.inputs[0])
     if shape_of is not None:
-        return [LengthOf(shape_of, axis) for axis in range(start, stop)]
+        # Slices to the end stop at a huge number: how many entries that is only the rank tells.
+        rank = None if shape_of.shape is None else len(shape_of.shape)
+        if rank is None and stop > _LARGEST_RANK:
+            return None
+        return [LengthOf(shape_of, axis) for axis in range(start, stop if rank is None else min(stop, rank))]
     entries = length_sources(node.inputs[0], depth + 1)
     return None if entries is None or stop > len(entries) else entries[start:stop]
 

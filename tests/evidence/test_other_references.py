@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import models
-from rewriter.errors import MissingExtraError, UsageError
+from rewriter.errors import UsageError
 from rewriter.evidence import gather
 from rewriter.evidence.pairs import pair_outputs
 from rewriter.model import Model
@@ -40,12 +41,19 @@ def test_a_keras_file_is_a_reference(tmp_path: Path) -> None:
     assert [coordinates(n).s for n in resizes(model.to_proto())] == [coordinates(n).s for n in resizes(true)]
 
 
-def test_without_tensorflow_the_pip_command_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorflow_the_pip_command_is_given(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "network.keras", "w") as archive:
         archive.writestr("config.json", "{}")
-    monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'rewriter\[tensorflow\]'"):
-        gather(Model.from_proto(three_resizes()), tmp_path / "network.keras")
+    onnx.save(three_resizes(), tmp_path / "m.onnx")
+    # A process of its own: this one may have imported TensorFlow already.
+    code = (
+        "import sys\nsys.modules['tensorflow'] = None\nfrom rewriter.cli.rewrite import main\n"
+        "main(['m.onnx', '-o', 'out.onnx', '--reference', 'network.keras'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "pip install 'rewriter[tensorflow]'" in done.stderr
+    assert not (tmp_path / "out.onnx").exists()
 
 
 def test_a_resize_in_a_function_is_not_searched(tmp_path: Path) -> None:
