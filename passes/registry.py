@@ -15,14 +15,20 @@ __all__ = ["DEFAULT", "ENTRY_POINT_GROUP", "get", "names", "select"]
 ENTRY_POINT_GROUP = "rewriter.passes"
 
 _BUILT_IN = {
+    "recover-nearest": "passes.resize.recover:RecoverNearest",
     "upgrade-resize": "passes.resize.upgrade:UpgradeResize",
     "normalize-resize": "passes.resize.normalize:NormalizeResize",
     "explicit-sizes": "passes.resize.explicit_sizes:ExplicitSizes",
     "explicit-attributes": "passes.resize.explicit_attributes:ExplicitAttributes",
     "drop-identity-resize": "passes.resize.drop_identity:DropIdentityResize",
+    "recover-resize": "passes.resize.recover:RecoverResize",
+    "fuse-resizes": "passes.resize.fuse:FuseResizes",
+    "express-as-align-corners": "passes.resize.express:ExpressAsAlignCorners",
 }
 
-DEFAULT = tuple(_BUILT_IN)
+DEFAULT = tuple(
+    name for name in _BUILT_IN if name not in ("recover-resize", "fuse-resizes", "express-as-align-corners")
+)
 """What `rewrite` runs, in order."""
 
 
