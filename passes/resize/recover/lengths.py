@@ -1,13 +1,15 @@
-"""Lengths of axes as products: a whole number times lengths that only the running model knows."""
+"""Ranks, lengths of axes and shape computations, read off the graph."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx_graphsurgeon import Node, Tensor
 
+from passes.resize.recover.length import Length
+from passes.resize.recover.propagation import SAME_SHAPE, length_behind
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
@@ -15,26 +17,11 @@ if TYPE_CHECKING:
     from rewriter.model import Model
     from rewriter.model.scopes import Scope
 
-__all__ = ["Length", "LengthReader"]
+__all__ = ["LengthReader"]
 
 _DEPTH = 24
-_SAME_SHAPE = ("Identity", "Cast", "Relu", "LeakyRelu", "Sigmoid", "Tanh", "Elu", "Clip", "Softplus", "Dropout")
 _INTEGERS = (6, 7)
 """TensorProto.INT32 and INT64."""
-
-
-class Length(NamedTuple):
-    """`factor` times the product of open lengths, each named by (identity of a tensor, axis)."""
-
-    factor: int
-    open: tuple[tuple[int, int], ...] = ()
-
-    def times(self, other: Length) -> Length:
-        return Length(self.factor * other.factor, tuple(sorted((*self.open, *other.open))))
-
-    @property
-    def is_known(self) -> bool:
-        return not self.open
 
 
 class LengthReader:
@@ -62,7 +49,7 @@ class LengthReader:
         if node.op == "Conv" and len(node.inputs) > 1:
             weights = self._model.shape(node.inputs[1], self._scope)
             return None if weights is None else len(weights)
-        follows = (*_SAME_SHAPE, "Resize", "MaxPool", "AveragePool", "BatchNormalization")
+        follows = (*SAME_SHAPE, "Resize", "Upsample", "MaxPool", "AveragePool", "Concat")
         return self.rank(node.inputs[0], depth + 1) if node.op in follows and node.inputs else None
 
     def length(self, tensor: Tensor, axis: int, depth: int = 0) -> Length:
@@ -73,12 +60,10 @@ class LengthReader:
         if shape is not None and axis < len(shape) and isinstance(shape[axis], int):
             return Length(int(shape[axis]))  # type: ignore[arg-type]
         node = _producer(tensor)
-        if node is not None and depth < _DEPTH:
-            perm = node.attrs.get("perm")
-            if node.op == "Transpose" and isinstance(perm, list):
-                return self.length(node.inputs[0], perm[axis], depth + 1)
-            if node.op in _SAME_SHAPE and node.inputs and tensor is node.outputs[0]:
-                return self.length(node.inputs[0], axis, depth + 1)
+        if node is not None and depth < _DEPTH and tensor is node.outputs[0]:
+            found = length_behind(node, axis, lambda t, a: self.length(t, a, depth + 1), self.rank)
+            if found is not None:
+                return found
         return Length(1, ((id(tensor), axis),))
 
     def entries(self, tensor: Tensor, depth: int = 0) -> list[Length | None] | None:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from onnx_graphsurgeon import Node, Tensor
 
-from passes.resize.recover.lengths import Length, LengthReader
+from passes.resize.recover.length import Length
+from passes.resize.recover.lengths import LengthReader
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
