@@ -41,7 +41,7 @@ class Replacements:
             return
         nodes: list[Node] = []
         for node in graph.nodes:
-            nodes.extend(self._new.pop(id(node), ()))
+            nodes.extend(new for new in self._new.pop(id(node), ()) if id(new) not in self._gone)
             if id(node) not in self._gone:
                 nodes.append(node)
         graph.nodes[:] = nodes

@@ -45,6 +45,7 @@ class ExpressAsAlignCorners(Pass):
         log = Log(self.name)
         replacements = Replacements()
         names: Names | None = None
+        wanted: set[int] = set()
         for resize in model.resizes():
             if _is_plain(resize):
                 continue
@@ -56,9 +57,10 @@ class ExpressAsAlignCorners(Pass):
                 log.note(resize.graph_path, resize.name, f"stays: {plan}")
                 continue
             names = names or Names(model)
+            wanted = wanted or wanted_outputs(model)
             new = _Writer(resize, plan, names).nodes()
-            dead = unused_without(resize.node, wanted_outputs(model) | {id(resize.node.inputs[0])})
-            old, path, name = {k: v for k, v in resize.node.attrs.items()}, resize.graph_path, resize.name
+            dead = unused_without(resize.node, wanted | {id(resize.node.inputs[0])})
+            old, path, name = dict(resize.node.attrs), resize.graph_path, resize.name
             replacements.put(new, resize.node, dead.values())
             why = "written for a runtime that knows align_corners only"
             certificate = _certificate(plan)
@@ -111,8 +113,9 @@ def _plan(model: Model, resize: ResizeNode) -> list[_AxisPlan] | str:
         plans.append(_AxisPlan(axis, target, detour))
     detours = {plan.axis: (1, plan.detour.length) for plan in plans if plan.detour is not None}
     shape = resize.input_shape or ()
-    if detours and resize.opset < 18 and any(not isinstance(n, int) for n in shape):
-        # Sizes of some axes only need opset 18; a matrix does not care about the others.
+    is_open = any(not isinstance(n, int) for n in shape)
+    if detours and (resize.opset < 11 or (resize.opset < 18 and is_open)):
+        # No coordinate mode before 11, no sizes of some axes only before 18; a matrix needs neither.
         plans = [_AxisPlan(plan.axis, plan.target, None) for plan in plans]
     return plans if plans else "it copies its input: use drop-identity-resize"
 

@@ -67,8 +67,8 @@ class FuseResizes(Pass):
                 "respelling",
                 certificate=certificate,
             )
-            # A third resize behind these two must find the new node in the graph.
-            replacements.sweep(resize.scope.graph)
+        for scope in list(model.scopes()):
+            replacements.sweep(scope.graph)
         return log.result()
 
 
