@@ -84,7 +84,11 @@ def is_safe_in_float32(axis: AxisResize) -> bool:
     """
     if axis.kernel != "nearest" or axis.is_identity:
         return True
-    if axis.coordinates == "asymmetric" and axis.rounding == "floor" and axis.effective_scale.denominator == 1:
+    if (
+        axis.coordinates == "asymmetric"
+        and axis.rounding == "floor"
+        and axis.effective_scale.denominator == 1
+    ):
         return True
     offset = Fraction(0) if axis.rounding in ("floor", "ceil") else Fraction(1, 2)
     for x in axis.source_coordinates():
@@ -130,7 +134,9 @@ def resize_node(
         if all(length is not None for length in full):
             inputs = [data, unused, unused, names.constant(f"{name}_sizes", full, np.int64)]
         else:
-            scales = [float(np.float32(pairs[a][1] / pairs[a][0])) if a in pairs else 1.0 for a in range(rank)]
+            scales = [
+                float(np.float32(pairs[a][1] / pairs[a][0])) if a in pairs else 1.0 for a in range(rank)
+            ]
             # onnxruntime multiplies in float32, onnx's shape inference in float64.
             if any(
                 int(np.float32(n) * np.float32(scales[a])) != m or math.floor(n * scales[a]) != m

@@ -39,7 +39,9 @@ class ExpressAsAlignCorners(Pass):
     """
 
     name: ClassVar[str] = "express-as-align-corners"
-    summary: ClassVar[str] = "every Resize through align_corners, Pad and Slice, or constant matrices, or Gather"
+    summary: ClassVar[str] = (
+        "every Resize through align_corners, Pad and Slice, or constant matrices, or Gather"
+    )
 
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
@@ -73,7 +75,11 @@ class ExpressAsAlignCorners(Pass):
 
 def _is_plain(resize: ResizeNode) -> bool:
     words = (resize.mode, resize.coordinate_transformation_mode)
-    return not resize.is_legacy and words == ("linear", "align_corners") and not resize.node.attrs.get("antialias")
+    return (
+        not resize.is_legacy
+        and words == ("linear", "align_corners")
+        and not resize.node.attrs.get("antialias")
+    )
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,9 @@ def _plan(model: Model, resize: ResizeNode) -> list[_AxisPlan] | str:
     blends = any(semantics.axes[axis].selection is None for axis in semantics.resized_axes)
     dtype = model.dtype(resize.node.inputs[0], resize.scope)
     if blends and (dtype is None or str(np.dtype(dtype)) not in _FLOATS):
-        return "its element type is not known" if dtype is None else f"matrices of {np.dtype(dtype)} would round"
+        return (
+            "its element type is not known" if dtype is None else f"matrices of {np.dtype(dtype)} would round"
+        )
     plans = []
     for axis in semantics.resized_axes:
         target = semantics.axes[axis]
@@ -121,7 +129,7 @@ def _plan(model: Model, resize: ResizeNode) -> list[_AxisPlan] | str:
 
 
 def _detour(target: AxisResize) -> _Detour | None:
-    """The way through align_corners that gives exactly the matrix of `target`, None where there is none or it is long."""
+    """The way through align_corners that gives exactly `target`, None where there is none or it is long."""
     if target.kernel != "linear" or any(not row for row in target.rows):
         return None
     n, m = target.n_in, target.n_out
@@ -202,11 +210,17 @@ class _Writer:
         if isinstance(node, str):
             raise UnsupportedError(node, node=self.resize.name)
         self._link(node)
-        crop = [axis for axis, d in detours.items() if (d.start, d.step, plans[axis].target.n_out) != (0, 1, d.length)]
+        crop = [
+            axis
+            for axis, d in detours.items()
+            if (d.start, d.step, plans[axis].target.n_out) != (0, 1, d.length)
+        ]
         if crop:
             starts = [detours[axis].start for axis in crop]
             steps = [detours[axis].step for axis in crop]
-            stops = [s + (plans[a].target.n_out - 1) * t + 1 for s, t, a in zip(starts, steps, crop, strict=True)]
+            stops = [
+                s + (plans[a].target.n_out - 1) * t + 1 for s, t, a in zip(starts, steps, crop, strict=True)
+            ]
             parts = zip(("starts", "ends", "axes", "steps"), (starts, stops, crop, steps), strict=True)
             self._add("Slice", [self.current, *(self._integers(what, values) for what, values in parts)], {})
 
@@ -254,7 +268,13 @@ def _axis_certificate(plan: _AxisPlan) -> dict[str, Any]:
         padded = target.n_in + d.before + d.after
         steps = [
             {"op": "Pad", "mode": "edge", "before": d.before, "after": d.after},
-            {"op": "Resize", "mode": "linear", "coordinates": "align_corners", "n_in": padded, "n_out": d.length},
+            {
+                "op": "Resize",
+                "mode": "linear",
+                "coordinates": "align_corners",
+                "n_in": padded,
+                "n_out": d.length,
+            },
             {"op": "Slice", "start": d.start, "step": d.step, "count": target.n_out},
         ]
     elif target.selection is not None:

@@ -19,7 +19,7 @@ from rewriter.model.scopes import display_name, in_default_domain
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode
-    from rewriter.resampling import AxisResize
+    from rewriter.resampling import AxisResize, TensorResize
 
 __all__ = ["FuseResizes"]
 
@@ -74,7 +74,7 @@ class FuseResizes(Pass):
 
 @dataclass(frozen=True)
 class _Chain:
-    """`first`, an Identity or Transpose or nothing, and the second resize; `perm` None where nothing is transposed."""
+    """Two resizes and what lies between; `perm` is None where nothing is transposed."""
 
     first: Node
     nodes: tuple[Node, ...]
@@ -100,14 +100,14 @@ def _chain(second: Node) -> _Chain | None:
     return None
 
 
-def _plan(first: ResizeNode, second: ResizeNode, chain: _Chain, names: Names) -> tuple[Node, dict[str, Any]] | str:
+def _plan(
+    first: ResizeNode, second: ResizeNode, chain: _Chain, names: Names
+) -> tuple[Node, dict[str, Any]] | str:
     repeated = _repetitions(first, second, chain, names)
     if repeated is not None:
         return repeated
     try:
-        a, b = (
-            None if (spelling := spelled_out(r)) is None else r.semantics_of(spelling) for r in (first, second)
-        )
+        a, b = _semantics(first), _semantics(second)
     except UnsupportedError as error:
         return str(error)
     if a is None or b is None:
@@ -130,6 +130,11 @@ def _plan(first: ResizeNode, second: ResizeNode, chain: _Chain, names: Names) ->
             if all(_is(spelling, pairs[axis], products[axis]) for axis in pairs):
                 return _node(first, second, pairs, spelling, names, products)
     return "no single Resize equals both"
+
+
+def _semantics(resize: ResizeNode) -> TensorResize | None:
+    spelling = spelled_out(resize)
+    return None if spelling is None else resize.semantics_of(spelling)
 
 
 def _node(
@@ -196,7 +201,9 @@ def _repetitions(
     words = Spelling("nearest", "asymmetric", "floor").attributes()
     node = Node("Resize", names.fresh(f"{second.name}_fused"), words)
     roi = names.constant(f"{second.name}_roi", [], np.float32) if second.opset < 13 else None
-    set_inputs(node, [first.node.inputs[0], roi, names.constant(f"{second.name}_scales", factors, np.float32)])
+    set_inputs(
+        node, [first.node.inputs[0], roi, names.constant(f"{second.name}_scales", factors, np.float32)]
+    )
     return node, {
         "equal": True,
         "arithmetic": "by definition",

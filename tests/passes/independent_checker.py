@@ -15,7 +15,7 @@ Matrix = list[list[Fraction]]
 def check(certificate: Mapping[str, Any]) -> None:
     """Raise AssertionError where the certificate does not hold or claims something that is not known here."""
     assert certificate["equal"] is True
-    kind = certificate.get("kind")
+    kind = certificate.get("kind", "comparison" if "first" in certificate else None)
     assert kind in _CHECKS, f"unknown kind of certificate {kind!r}"
     _CHECKS[kind](certificate)
 
@@ -96,7 +96,8 @@ def _cubic(d: Fraction, a: Fraction) -> Fraction:
 def _product(after: Matrix, before: Matrix) -> Matrix:
     columns = range(len(before[0]))
     return [
-        [sum((w * before[k][j] for k, w in enumerate(row) if w), Fraction(0)) for j in columns] for row in after
+        [sum((w * before[k][j] for k, w in enumerate(row) if w), Fraction(0)) for j in columns]
+        for row in after
     ]
 
 
@@ -106,7 +107,9 @@ def _step(step: Mapping[str, Any], n: int) -> Matrix:
 
     if step["op"] == "Pad":
         assert step["mode"] == "edge"
-        return pick([min(max(i - step["before"], 0), n - 1) for i in range(n + step["before"] + step["after"])])
+        return pick(
+            [min(max(i - step["before"], 0), n - 1) for i in range(n + step["before"] + step["after"])]
+        )
     if step["op"] == "Slice":
         indices = [step["start"] + i * step["step"] for i in range(step["count"])]
         assert all(0 <= index < n for index in indices)
@@ -161,11 +164,34 @@ def _repetition(certificate: Mapping[str, Any]) -> None:
             assert matrix(words, n, n * factor) == repeated
 
 
+def _comparison(certificate: Mapping[str, Any]) -> None:
+    """Two spellings in words, e.g. ``linear half_pixel``, at sizes; only where the words say all axes alike."""
+    assert certificate["sizes"]
+    for n, m in certificate["sizes"]:
+        pair = [_of_words(certificate[side], n, m) for side in ("first", "second")]
+        assert pair[0] == pair[1]
+
+
+def _of_words(text: str, n: int, m: int) -> Matrix:
+    if text == "identity" or (n == m and "crop" not in text and "_for_nn" not in text):
+        assert n == m
+        return [[Fraction(int(i == j)) for j in range(n)] for i in range(n)]
+    assert " / " not in text, "axes that differ are not told apart by words"
+    mode, coordinates, *rest = text.split()
+    cubic = next((word[2:] for word in rest if word.startswith("a=")), "-0.75")
+    rounding = rest[0] if mode == "nearest" else None
+    flags = {"antialias": "antialias" in rest, "exclude_outside": "exclude_outside" in rest}
+    return matrix(
+        {"mode": mode, "coordinates": coordinates, "rounding": rounding, "cubic_a": cubic, **flags}, n, m
+    )
+
+
 def _floats(exact: Matrix, dtype: Any) -> np.ndarray:
     return np.array([[float(weight) for weight in row] for row in exact], dtype=dtype)
 
 
 _CHECKS = {
+    "comparison": _comparison,
     "composition": _composition,
     "matrices": _matrices,
     "product": _products,

@@ -78,3 +78,22 @@ def test_the_checker_rejects_a_wrong_certificate() -> None:
     certificate["axes"][0]["steps"][-1]["start"] += 1
     with pytest.raises(AssertionError):
         check(certificate)
+
+
+def test_the_checker_accepts_respellings_of_normalize_resize() -> None:
+    # From one pixel all linear modes copy it.
+    model = resize_model(
+        [1, 2, 1, 5],
+        [1, 2, 4, 5],
+        sizes=[1, 2, 4, 5],
+        mode="linear",
+        coordinate_transformation_mode="asymmetric",
+    )
+    result = passes.run(Model.from_proto(model), ["normalize-resize"])
+    certificates = [change.certificate for change in result.changes if change.effect == "respelling"]
+    assert certificates
+    for certificate in certificates:
+        check(certificate or {})
+    wrong = dict(certificates[0] or {}) | {"sizes": [[2, 4]]}
+    with pytest.raises(AssertionError):
+        check(wrong)

@@ -19,12 +19,16 @@ CORNERS = {"mode": "linear", "coordinate_transformation_mode": "align_corners"}
 HALF = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
 
 
-def chain(words: dict[str, Any], steps: list[list[int]], shape: list[Any], perm: list[int] | None = None) -> onnx.ModelProto:
+def chain(
+    words: dict[str, Any], steps: list[list[int]], shape: list[Any], perm: list[int] | None = None
+) -> onnx.ModelProto:
     nodes, constants, current = [], [], "x"
     for index, sizes in enumerate(steps):
         constants.append(tensor(f"s{index}", sizes, np.int64))
         out = "y" if index == len(steps) - 1 else f"t{index}"
-        nodes.append(helper.make_node("Resize", [current, "", "", f"s{index}"], [out], name=f"r{index}", **words))
+        nodes.append(
+            helper.make_node("Resize", [current, "", "", f"s{index}"], [out], name=f"r{index}", **words)
+        )
         current = out
         if perm and index == 0:
             nodes.append(helper.make_node("Transpose", [current], ["p"], perm=perm))

@@ -36,7 +36,9 @@ def ops(model: onnx.ModelProto) -> list[str]:
     return [entry.op_type for entry in model.graph.node]
 
 
-def same_values(before: onnx.ModelProto, after: onnx.ModelProto, shape: list[int], exact: bool = True) -> None:
+def same_values(
+    before: onnx.ModelProto, after: onnx.ModelProto, shape: list[int], exact: bool = True
+) -> None:
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     a, b = run(before, {"x": x})[0], run(after, {"x": x})[0]
     assert a.shape == b.shape
@@ -111,9 +113,7 @@ def test_subgraphs_and_functions() -> None:
     branch = helper.make_graph(
         inner.graph.node[:], "then", [], [info("y", [None] * 4)], inner.graph.initializer[:]
     )
-    other = helper.make_graph(
-        [node("Identity", ["x"], ["e"])], "else", [], [info("e", [None] * 4)], []
-    )
+    other = helper.make_graph([node("Identity", ["x"], ["e"])], "else", [], [info("e", [None] * 4)], [])
     model = make_model(
         [node("If", ["c"], ["y"], then_branch=branch, else_branch=other)],
         [info("c", [], TensorProto.BOOL), info("x", [1, 2, 3, 4])],
@@ -122,7 +122,8 @@ def test_subgraphs_and_functions() -> None:
     view = Model.from_proto(model)
     assert len(passes.run(view, ["recover-resize"]).changes) == 1
     constants = [
-        node("Constant", [], [t.name], value=t) for t in repeat_model([1, 2, 3, 4], (2, 3), expand=False).graph.initializer
+        node("Constant", [], [t.name], value=t)
+        for t in repeat_model([1, 2, 3, 4], (2, 3), expand=False).graph.initializer
     ]
     function = helper.make_function(
         "f", "up", ["x"], ["y"], [*constants, *inner.graph.node], [helper.make_opsetid("", 18)]

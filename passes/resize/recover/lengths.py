@@ -111,7 +111,12 @@ class LengthReader:
 
     def _slice(self, node: Node, depth: int) -> list[Length | None] | None:
         entries = self.entries(node.inputs[0], depth)
-        bounds: list[Any] = [node.attrs.get("starts"), node.attrs.get("ends"), node.attrs.get("axes", [0]), [1]]
+        bounds: list[Any] = [
+            node.attrs.get("starts"),
+            node.attrs.get("ends"),
+            node.attrs.get("axes", [0]),
+            [1],
+        ]
         for index, tensor in enumerate(node.inputs[1:5]):
             if tensor.name:
                 value = constant_value(tensor)

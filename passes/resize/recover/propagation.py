@@ -43,15 +43,11 @@ def length_behind(node: Node, axis: int, length_of: _LengthOf, rank_of: _RankOf)
 
 
 def _broadcast(node: Node, axis: int, length_of: _LengthOf, rank_of: _RankOf) -> Length | None:
-    ranks = [rank_of(tensor) for tensor in node.inputs]
-    if None in ranks or axis >= max(ranks):  # type: ignore[type-var]
+    ranks = [rank for tensor in node.inputs if (rank := rank_of(tensor)) is not None]
+    if len(ranks) != 2 or axis >= max(ranks):
         return None
-    largest = max(ranks)  # type: ignore[type-var]
-    known = [
-        length_of(tensor, axis - largest + rank)  # type: ignore[operator]
-        for tensor, rank in zip(node.inputs, ranks, strict=True)
-        if axis - largest + rank >= 0  # type: ignore[operator]
-    ]
+    places = [axis - max(ranks) + rank for rank in ranks]
+    known = [length_of(t, place) for t, place in zip(node.inputs, places, strict=True) if place >= 0]
     real = [length for length in known if length != Length(1)]
     return real[0] if real and all(length == real[0] for length in real) else None
 

@@ -63,7 +63,9 @@ class RecoverResize(RecoverNearest):
     """
 
     name: ClassVar[str] = "recover-resize"
-    summary: ClassVar[str] = "Resize in place of Tile, Expand, Gather, MatMul, Einsum that are proved to be one"
+    summary: ClassVar[str] = (
+        "Resize in place of Tile, Expand, Gather, MatMul, Einsum that are proved to be one"
+    )
     operators: ClassVar[tuple[str, ...]] = (*REPEATING, *AXIS_MAPS)
 
 
@@ -94,7 +96,10 @@ def _candidates(model: Model, operators: tuple[str, ...]) -> list[tuple[Scope, N
         (scope, node)
         for scope in model.scopes()
         for node in scope.graph.nodes
-        if node.op in operators and in_default_domain(node) and len(node.inputs) > 1 and len(node.outputs) == 1
+        if node.op in operators
+        and in_default_domain(node)
+        and len(node.inputs) > 1
+        and len(node.outputs) == 1
     ]
 
 
@@ -107,7 +112,9 @@ def _repetition(state: _State, scope: Scope, node: Node) -> None:
     if not _may_go(state, scope, found.nodes, dead) or not _runs(state, scope, found.root, last):
         return
     if scope.opset < 9:
-        state.log.note(scope.path, display_name(last), f"stays: opset {scope.opset} has scales as an attribute only")
+        state.log.note(
+            scope.path, display_name(last), f"stays: opset {scope.opset} has scales as an attribute only"
+        )
         return
     new = _repeating_nodes(found, scope, state.names)
     before = [other.op for other in found.nodes]
@@ -165,7 +172,9 @@ def _axis_maps(state: _State, scope: Scope, node: Node) -> None:
         return
     last, data = chain[-1].node, chain[0].data
     dead = unused_without(last, state.wanted | {id(data)})
-    if not _may_go(state, scope, [entry.node for entry in chain], dead) or not _runs(state, scope, data, last):
+    if not _may_go(state, scope, [entry.node for entry in chain], dead) or not _runs(
+        state, scope, data, last
+    ):
         return
     lengths = state.lengths(scope)
     known = [lengths.length(data, axis) for axis in range(chain[0].rank)]

@@ -22,13 +22,13 @@ _BEFORE = ("Unsqueeze", "Reshape", "Transpose", "Identity")
 class Axis(NamedTuple):
     """A whole axis of the root tensor."""
 
-    index: int
+    number: int
 
 
 class Copies(NamedTuple):
     """So many copies, one after the other."""
 
-    count: int
+    times: int
 
 
 Dim = tuple["Axis | Copies", ...]
@@ -133,7 +133,7 @@ class _Tracker:
         total = Length(1)
         for part in dim:
             total = total.times(
-                self.root_lengths[part.index] if isinstance(part, Axis) else Length(part.count)
+                self.root_lengths[part.number] if isinstance(part, Axis) else Length(part.times)
             )
         return total
 
@@ -142,11 +142,11 @@ class _Tracker:
         for dim in self.layout:
             if not dim or not isinstance(dim[0], Axis):
                 return None
-            perm.append(dim[0].index)
+            perm.append(dim[0].number)
             for part in dim[1:]:
                 if isinstance(part, Axis):
                     return None
-                factors[dim[0].index] *= part.count
+                factors[dim[0].number] *= part.times
         if sorted(perm) != list(range(len(factors))):
             return None
         return Repetition(self.root, result, tuple(nodes), tuple(factors), tuple(perm))
@@ -163,7 +163,13 @@ class _Tracker:
             return [self.layout[axis] for axis in perm] if fits else None
         if node.op in ("Unsqueeze", "Squeeze"):
             axes = _axes(node)
-            return None if axes is None else self._inserted(axes) if node.op == "Unsqueeze" else self._removed(axes)
+            return (
+                None
+                if axes is None
+                else self._inserted(axes)
+                if node.op == "Unsqueeze"
+                else self._removed(axes)
+            )
         target = self.lengths.entries(node.inputs[1]) if len(node.inputs) > 1 else None
         if target is None:
             return None
