@@ -217,3 +217,40 @@ def test_keras_upsampling_comes_back_as_one_resize_per_layer(size: tuple[Any, An
     assert ops(after).count("Resize") == 3
     assert not {"Tile", "Reshape", "Unsqueeze", "Shape", "Gather"} & set(ops(after))
     same_values(before, after, [2, 6, 5, 3])
+
+
+def test_many_joins_before_a_repetition_take_no_exponential_time() -> None:
+    before = repeat_model([1, 2, 3, 4], (2, 3), expand=False)
+    joins = [
+        node("Add", ["x" if i == 0 else f"j{i - 1}", "x" if i == 0 else f"j{i - 1}"], [f"j{i}"])
+        for i in range(40)
+    ]
+    before.graph.node[0].input[0] = "j39"
+    nodes = [*joins, *before.graph.node]
+    del before.graph.node[:]
+    before.graph.node.extend(nodes)
+    # Inference cannot see through an operator that it does not know.
+    before.graph.node[0].op_type, before.graph.node[0].domain = "Own", "elsewhere"
+    before.opset_import.append(helper.make_opsetid("elsewhere", 1))
+    view = Model.from_proto(before)
+    passes.run(view, ["recover-nearest"])
+    assert len(view.to_proto().graph.node) >= 41
+
+
+def test_a_parameter_of_a_function_is_not_read_as_a_number() -> None:
+    gather = node("Gather", ["x", "i"], ["y"])
+    gather.attribute.append(
+        onnx.AttributeProto(name="axis", ref_attr_name="axis", type=onnx.AttributeProto.INT)
+    )
+    indices = node("Constant", [], ["i"], value=tensor("i", [0, 0, 1, 1], np.int64))
+    function = helper.make_function(
+        "f", "up", ["x"], ["y"], [indices, gather], [helper.make_opsetid("", 18)], ["axis"]
+    )
+    model = make_model(
+        [node("up", ["x"], ["y"], domain="f", axis=2)],
+        [info("x", [1, 2, 2, 4])],
+        [info("y", [None] * 4)],
+        functions=[function],
+        domains={"f": 1},
+    )
+    assert not passes.run(Model.from_proto(model), ["recover-resize"]).changes

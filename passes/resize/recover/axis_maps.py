@@ -11,6 +11,7 @@ from onnx_graphsurgeon import Constant, Node, Tensor
 from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from passes.resize.candidates import Spelling, axis_resize, is_safe_in_float32, spellings
+from passes.resize.recover.propagation import is_parametric
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
@@ -92,7 +93,7 @@ def _equals(entry: AxisMap, spelling: Spelling) -> bool:
 
 
 def _read(node: Node, lengths: LengthReader) -> AxisMap | None:
-    if node.op not in AXIS_MAPS or not in_default_domain(node) or len(node.inputs) < 2:
+    if node.op not in AXIS_MAPS or not in_default_domain(node) or is_parametric(node) or len(node.inputs) < 2:
         return None
     if node.op == "Gather":
         return _gather(node, lengths)

@@ -9,7 +9,7 @@ import numpy as np
 from onnx_graphsurgeon import Node, Tensor
 
 from passes.resize.recover.length import Length
-from passes.resize.recover.propagation import SAME_SHAPE, length_behind
+from passes.resize.recover.propagation import SAME_SHAPE, is_parametric, length_behind
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
@@ -33,6 +33,9 @@ class LengthReader:
     def __init__(self, model: Model, scope: Scope) -> None:
         self._model, self._scope = model, scope
         self.known: dict[int, list[Length]] = {}
+        # Joins read two inputs each: without memory, deep residual networks would take exponential time. The tensor
+        # is held so that its identity stays its own.
+        self._read: dict[tuple[int, int], tuple[Tensor, Length]] = {}
 
     def rank(self, tensor: Tensor, depth: int = 0) -> int | None:
         """Number of axes, None where not known."""
@@ -56,6 +59,11 @@ class LengthReader:
         """The length of a non-negative axis."""
         if id(tensor) in self.known:
             return self.known[id(tensor)][axis]
+        if (id(tensor), axis) not in self._read:
+            self._read[id(tensor), axis] = (tensor, self._length(tensor, axis, depth))
+        return self._read[id(tensor), axis][1]
+
+    def _length(self, tensor: Tensor, axis: int, depth: int) -> Length:
         shape = self._model.shape(tensor, self._scope)
         if shape is not None and axis < len(shape) and isinstance(shape[axis], int):
             return Length(int(shape[axis]))  # type: ignore[arg-type]
@@ -133,7 +141,7 @@ class LengthReader:
 
     def _mul(self, node: Node, depth: int) -> list[Length | None] | None:
         first, second = (self.entries(part, depth) for part in node.inputs)
-        if first is None or second is None:
+        if not first or not second:
             return None
         size = max(len(first), len(second))
         if any(len(part) not in (1, size) for part in (first, second)):
@@ -185,6 +193,5 @@ _READERS: dict[str, _Reader] = {
 
 
 def _producer(tensor: Tensor) -> Node | None:
-    if len(tensor.inputs) != 1 or not in_default_domain(tensor.inputs[0]):
-        return None
-    return tensor.inputs[0]
+    node = tensor.inputs[0] if len(tensor.inputs) == 1 else None
+    return None if node is None or not in_default_domain(node) or is_parametric(node) else node

@@ -10,7 +10,7 @@ from onnx_graphsurgeon import Node, Tensor
 from passes.resize.recover.length import Length
 from rewriter.model.constants import constant_value
 
-__all__ = ["SAME_SHAPE", "length_behind"]
+__all__ = ["SAME_SHAPE", "is_parametric", "length_behind"]
 
 SAME_SHAPE = (
     *("Identity", "Cast", "Relu", "LeakyRelu", "Sigmoid", "Tanh", "Elu", "Clip", "Softplus", "Dropout"),
@@ -20,6 +20,11 @@ _BROADCAST = ("Add", "Sub", "Mul", "Div")
 _WINDOWS = ("Conv", "MaxPool", "AveragePool")
 _LengthOf = Callable[[Tensor, int], Length]
 _RankOf = Callable[[Tensor], "int | None"]
+
+
+def is_parametric(node: Node) -> bool:
+    """Whether an attribute is a parameter of the function around the node."""
+    return any(isinstance(value, Node.AttributeRef) for value in node.attrs.values())
 
 
 def length_behind(node: Node, axis: int, length_of: _LengthOf, rank_of: _RankOf) -> Length | None:

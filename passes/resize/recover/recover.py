@@ -14,6 +14,7 @@ from passes.patterns import Replacements, unused_without, wanted_outputs
 from passes.resize.candidates import resize_node
 from passes.resize.recover.axis_maps import AXIS_MAPS, axis_chain, match
 from passes.resize.recover.lengths import LengthReader
+from passes.resize.recover.propagation import is_parametric
 from passes.resize.recover.repeats import REPEATING, Repetition, find_repetition
 from rewriter.model.scopes import Scope, display_name, in_default_domain
 
@@ -98,6 +99,7 @@ def _candidates(model: Model, operators: tuple[str, ...]) -> list[tuple[Scope, N
         for node in scope.graph.nodes
         if node.op in operators
         and in_default_domain(node)
+        and not is_parametric(node)
         and len(node.inputs) > 1
         and len(node.outputs) == 1
     ]

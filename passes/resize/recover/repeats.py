@@ -9,6 +9,7 @@ from onnx_graphsurgeon import Node, Tensor
 
 from passes.resize.recover.length import Length
 from passes.resize.recover.lengths import LengthReader
+from passes.resize.recover.propagation import is_parametric
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
@@ -153,7 +154,9 @@ class _Tracker:
 
     def _after(self, node: Node) -> Layout | None:
         """The layout behind a node, None where it is more than a change of layout."""
-        if node.op not in _LAYOUT or not in_default_domain(node) or len(node.outputs) != 1:
+        if not in_default_domain(node) or len(node.outputs) != 1 or is_parametric(node):
+            return None
+        if node.op not in _LAYOUT:
             return None
         if node.op == "Identity":
             return self.layout
