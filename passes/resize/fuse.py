@@ -49,6 +49,9 @@ class FuseResizes(Pass):
             if any(id(node) not in dead for node in chain.nodes):
                 log.note(resize.graph_path, resize.name, "not fused: what lies before it is used elsewhere")
                 continue
+            if _rounds(model, chain.first, resize):
+                log.note(resize.graph_path, resize.name, "not fused: it rounds to whole numbers between")
+                continue
             names = names or Names(model)
             plan = _plan(model.resize(chain.first, resize.scope), resize, chain, names)
             if isinstance(plan, str):
@@ -70,6 +73,14 @@ class FuseResizes(Pass):
         for scope in list(model.scopes()):
             replacements.sweep(scope.graph)
         return log.result()
+
+
+def _rounds(model: Model, first: Node, second: ResizeNode) -> bool:
+    """Whether blends are rounded between the two: the elements are integers, or of a type that is not known."""
+    if second.mode == "nearest" and first.attrs.get("mode", "nearest") == "nearest":
+        return False
+    dtype = model.dtype(first.inputs[0], second.scope)
+    return dtype is None or np.dtype(dtype).kind != "f"
 
 
 @dataclass(frozen=True)

@@ -95,3 +95,11 @@ def test_whole_factors_at_open_lengths() -> None:
     constants = [tensor("a", [1, 1, 2, 3]), tensor("b", [1, 1, 3, 1])]
     model = make_model(nodes, [info("x", ["n", 2, "h", "w"])], [info("y", [None] * 4)], constants)
     assert ops(fused(model)) == ["Resize"]
+
+
+def test_integers_are_rounded_between_and_stay() -> None:
+    model = chain(CORNERS, [[1, 2, 5, 5], [1, 2, 9, 5]], [1, 2, 3, 5])
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.elem_type = onnx.TensorProto.UINT8
+    result = passes.run(Model.from_proto(model), ["fuse-resizes"])
+    assert not result.changes and "rounds" in result.notes[0].message
