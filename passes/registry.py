@@ -18,17 +18,22 @@ __all__ = ["DEFAULT", "ENTRY_POINT_GROUP", "get", "names", "select"]
 ENTRY_POINT_GROUP = "rewriter.passes"
 
 _BUILT_IN = {
+    "recover-nearest": "passes.resize.recover:RecoverNearest",
     "upgrade-resize": "passes.resize.upgrade:UpgradeResize",
     "normalize-resize": "passes.resize.normalize:NormalizeResize",
     "explicit-sizes": "passes.resize.explicit_sizes:ExplicitSizes",
     "fold-size-constants": "passes.shapes.fold:FoldSizeConstants",
     "explicit-attributes": "passes.resize.explicit_attributes:ExplicitAttributes",
     "drop-identity-resize": "passes.resize.drop_identity:DropIdentityResize",
+    "recover-resize": "passes.resize.recover:RecoverResize",
+    "fuse-resizes": "passes.resize.fuse:FuseResizes",
+    "express-as-align-corners": "passes.resize.express:ExpressAsAlignCorners",
     "cancel-transposes": "passes.layout.cancel:CancelTransposes",
     "sink-transposes": "passes.layout.sink:SinkTransposes",
 }
 
 DEFAULT = (
+    "recover-nearest",
     "upgrade-resize",
     "normalize-resize",
     "explicit-sizes",

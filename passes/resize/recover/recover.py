@@ -1,0 +1,231 @@
+"""The passes: find what exporters write in the place of a Resize, prove it, put the Resize back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from onnx_graphsurgeon import Node, Variable
+
+from passes.base import Log, Pass, PassContext, PassResult
+from passes.editing import Names, set_inputs
+from passes.patterns import Replacements, unused_without, wanted_outputs
+from passes.resize.candidates import resize_node
+from passes.resize.recover.axis_maps import AXIS_MAPS, axis_chain, match
+from passes.resize.recover.lengths import LengthReader
+from passes.resize.recover.propagation import is_parametric
+from passes.resize.recover.repeats import REPEATING, Repetition, find_repetition
+from rewriter.model.scopes import Scope, display_name
+
+if TYPE_CHECKING:
+    from rewriter.model import Model
+
+__all__ = ["RecoverNearest", "RecoverResize"]
+
+_RUNNABLE = ("float32", "float16", "int32", "int8", "uint8")
+"""Element types for which onnxruntime has a Resize."""
+
+
+@dataclass(frozen=True)
+class RecoverNearest(Pass):
+    """Recover nearest Resizes from pixel repetition: Unsqueeze or Reshape, Tile or Expand, Reshape.
+
+    Copies of pixels stay copies of pixels, so nothing changes in any arithmetic, and `preserve` is the default
+    intent for nearest: this is safe before every other pass. The Resize has whole scales, so it serves every shape.
+    """
+
+    name: ClassVar[str] = "recover-nearest"
+    summary: ClassVar[str] = "nearest Resize in place of Tile or Expand between Reshapes (Keras 3 UpSampling)"
+    operators: ClassVar[tuple[str, ...]] = REPEATING
+
+    def run(self, model: Model, context: PassContext) -> PassResult:
+        log = Log(self.name)
+        state = _State(model, log)
+        for scope, node in _candidates(model, self.operators):
+            if node in state.replacements:
+                continue
+            if node.op in REPEATING:
+                _repetition(state, scope, node)
+            else:
+                _axis_maps(state, scope, node)
+        for scope in list(model.scopes()):
+            state.replacements.sweep(scope.graph)
+        return log.result()
+
+
+@dataclass(frozen=True)
+class RecoverResize(RecoverNearest):
+    """Recover Resizes from everything that is known to stand in for them.
+
+    Beside what `recover-nearest` finds: Gather with constant indices, and MatMul, Gemm or Einsum with a constant
+    interpolation matrix, on one axis or on several in a row. A matrix is recognised where each entry is within one
+    unit in the last place of the float32 rounding of the exact weight, and zero where that is zero.
+    """
+
+    name: ClassVar[str] = "recover-resize"
+    summary: ClassVar[str] = (
+        "Resize in place of Tile, Expand, Gather, MatMul, Einsum that are proved to be one"
+    )
+    operators: ClassVar[tuple[str, ...]] = (*REPEATING, *AXIS_MAPS)
+
+
+class _State:
+    def __init__(self, model: Model, log: Log) -> None:
+        self.model, self.log = model, log
+        self.replacements = Replacements()
+        self._wanted: set[int] | None = None
+        self._names: Names | None = None
+        self._readers: dict[int, LengthReader] = {}
+
+    @property
+    def wanted(self) -> set[int]:
+        self._wanted = wanted_outputs(self.model) if self._wanted is None else self._wanted
+        return self._wanted
+
+    @property
+    def names(self) -> Names:
+        self._names = self._names or Names(self.model)
+        return self._names
+
+    def lengths(self, scope: Scope) -> LengthReader:
+        return self._readers.setdefault(id(scope.graph), LengthReader(self.model, scope))
+
+
+def _candidates(model: Model, operators: tuple[str, ...]) -> list[tuple[Scope, Node]]:
+    return [
+        (scope, node)
+        for scope in model.scopes()
+        for node in scope.nodes_of(*operators)
+        if not is_parametric(node) and len(node.inputs) > 1 and len(node.outputs) == 1
+    ]
+
+
+def _repetition(state: _State, scope: Scope, node: Node) -> None:
+    found = find_repetition(node, state.lengths(scope))
+    if found is None:
+        return
+    last = found.nodes[-1]
+    dead = unused_without(last, state.wanted | {id(found.root)})
+    if not _may_go(state, scope, found.nodes, dead) or not _runs(state, scope, found.root, last):
+        return
+    if scope.opset < 9:
+        state.log.note(
+            scope.path, display_name(last), f"stays: opset {scope.opset} has scales as an attribute only"
+        )
+        return
+    new = _repeating_nodes(found, scope, state.names)
+    before = [other.op for other in found.nodes]
+    name = display_name(new[0])
+    state.replacements.put(new, last, dead.values())
+    state.log.change(
+        scope.path,
+        name,
+        "node",
+        before,
+        [other.op for other in new],
+        "it repeats pixels by whole factors",
+        "respelling",
+        certificate={
+            "equal": True,
+            "arithmetic": "by definition",
+            "kind": "repetition",
+            "reason": "nearest asymmetric floor with whole scales s copies pixel floor(i / s), at every length",
+            "factors": list(found.factors),
+            "perm": list(found.perm),
+        },
+    )
+
+
+def _repeating_nodes(found: Repetition, scope: Scope, names: Names) -> list[Node]:
+    base = display_name(found.nodes[-1])
+    attributes: dict[str, Any] = {"mode": "nearest"}
+    scales = names.constant(f"{base}_scales", list(found.factors), np.float32)
+    inputs = [found.root, scales]
+    op = "Upsample" if scope.opset < 10 else "Resize"
+    if scope.opset >= 11:
+        attributes |= {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        roi = names.constant(f"{base}_roi", [], np.float32) if scope.opset < 13 else None
+        inputs = [found.root, roi, scales]
+    resize = Node(op, names.fresh(f"{base}_Resize"), attributes)
+    set_inputs(resize, inputs)
+    if found.perm == tuple(range(len(found.perm))):
+        return [resize]
+    between = Variable(names.fresh(f"{base}_resized"), dtype=found.root.dtype)
+    resize.outputs = [between]
+    return [
+        resize,
+        Node("Transpose", names.fresh(f"{base}_Transpose"), {"perm": list(found.perm)}, [between]),
+    ]
+
+
+def _axis_maps(state: _State, scope: Scope, node: Node) -> None:
+    chain = axis_chain(node, state.lengths(scope))
+    while chain:
+        spelling = match(chain, scope.opset)
+        if spelling is not None:
+            break
+        chain = chain[:-1]
+    if not chain or spelling is None:
+        return
+    last, data = chain[-1].node, chain[0].data
+    dead = unused_without(last, state.wanted | {id(data)})
+    if not _may_go(state, scope, [entry.node for entry in chain], dead) or not _runs(
+        state, scope, data, last
+    ):
+        return
+    lengths = state.lengths(scope)
+    known = [lengths.length(data, axis) for axis in range(chain[0].rank)]
+    shape = [length.factor if length.is_known else None for length in known]
+    pairs = {entry.axis: (entry.n_in, entry.n_out) for entry in sorted(chain, key=lambda entry: entry.axis)}
+    new = resize_node(
+        data, chain[0].rank, pairs, shape, spelling, scope.opset, f"{display_name(last)}_Resize", state.names
+    )
+    if isinstance(new, str):
+        state.log.note(scope.path, display_name(last), f"stays: {new}")
+        return
+    before = [entry.node.op for entry in chain]
+    exact = all(entry.indices is not None for entry in chain)
+    state.replacements.put([new], last, dead.values())
+    state.log.change(
+        scope.path,
+        new.name,
+        "node",
+        before,
+        ["Resize"],
+        f"its constants are those of {spelling.mode} {spelling.coordinates}",
+        "respelling",
+        certificate={
+            "equal": True,
+            "arithmetic": "exact rational" if exact else "float32 rounding of the exact matrix, 1 ulp",
+            "kind": "matrices",
+            "spelling": spelling._asdict(),
+            "axes": [_evidence(entry) for entry in chain],
+        },
+    )
+
+
+def _evidence(entry: Any) -> dict[str, Any]:
+    constant = (
+        {"indices": list(entry.indices)} if entry.indices is not None else {"matrix": entry.matrix.tolist()}
+    )
+    return {"axis": entry.axis, "n_in": entry.n_in, "n_out": entry.n_out, **constant}
+
+
+def _may_go(state: _State, scope: Scope, nodes: Any, dead: dict[int, Node]) -> bool:
+    """Whether nothing outside reads what is between the nodes."""
+    kept = next((node for node in nodes if id(node) not in dead), None)
+    if kept is None:
+        return True
+    state.log.note(
+        scope.path, display_name(nodes[-1]), f"stays: the output of '{display_name(kept)}' is used elsewhere"
+    )
+    return False
+
+
+def _runs(state: _State, scope: Scope, data: Any, last: Node) -> bool:
+    dtype = state.model.dtype(data, scope)
+    if dtype is None or str(np.dtype(dtype)) in _RUNNABLE:
+        return True
+    state.log.note(scope.path, display_name(last), f"stays: onnxruntime has no Resize of {np.dtype(dtype)}")
+    return False
