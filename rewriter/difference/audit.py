@@ -111,9 +111,16 @@ class _Explained:
     tensors: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.named = {change.node for change in self.changes if change.node}
+        self.named: set[str] = {change.node for change in self.changes if change.node}
         self.nodes |= self.named
         pairs = match_nodes(self.before.node, self.after.node)
+        # A node that took another's place may go by another name.
+        names = [(display_name(self.before.node[a]), display_name(self.after.node[b])) for a, b in pairs]
+        successors = {new: old for old, new in names if old in self.named}
+        self.whole = {change.node for change in self.changes if change.attribute in _WHOLE}
+        self.whole |= {new for new, old in successors.items() if old in self.whole}
+        self.named |= successors.keys()
+        self.nodes |= successors.keys()
         self._spread(
             [node for place, node in enumerate(self.after.node) if place not in {b for _, b in pairs}]
         )
@@ -149,8 +156,7 @@ class _Explained:
 
     def _rewritten_inputs(self) -> set[str]:
         """What nodes read whose whole definition a change lists."""
-        whole = {change.node for change in self.changes if change.attribute in _WHOLE}
-        return {name for node in self.after.node if display_name(node) in whole for name in node.input}
+        return {name for node in self.after.node if display_name(node) in self.whole for name in node.input}
 
     def _only_theirs(self, graph: GraphProto | FunctionProto) -> set[str]:
         """Tensors that explained nodes make, or that only they read."""

@@ -156,9 +156,11 @@ def _rewrite(*arguments: object) -> tuple[int, int]:
         "import re, sys\n"
         "from pathlib import Path\n"
         "from rewriter.cli.rewrite import main\n"
-        "main(sys.argv[1:], standalone_mode=False)\n"
+        "try:\n    main(sys.argv[1:], standalone_mode=False)\n"
+        "except SystemExit as done:\n    code = done.code\n"
         "status = Path('/proc/self/status').read_text()\n"
         "print(re.search(r'VmHWM:\\s+(\\d+) kB', status)[1], file=sys.stderr)\n"
+        "sys.exit(code)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False

@@ -121,7 +121,9 @@ def _sweep(count: int, seed: int) -> int:
             found = run(written, feed)[0]
             assert found.shape == wanted.shape, order
             # Fusing and recovering passes may add in another order; all others keep every bit.
-            np.testing.assert_allclose(found, wanted, rtol=0, atol=2e-6, err_msg=str(order))
+            # Expressed through matrices the same sum is taken in another order; the promise is 1e-5.
+            atol = 1e-5 if "express-as-align-corners" in order else 2e-6
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=atol, err_msg=str(order))
         model = Model.from_proto(proto)
         passes.run(model, intent="preserve")
         first = model.to_proto()
