@@ -11,6 +11,7 @@ from onnx_graphsurgeon import Constant, Node, Tensor
 from onnx_graphsurgeon.ir.tensor import LazyValues
 
 from passes.resize.candidates import Spelling, axis_resize, is_safe_in_float32, spellings
+from passes.resize.recover.operators import AXIS_MAPS
 from passes.resize.recover.propagation import is_parametric
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AXIS_MAPS", "AxisMap", "axis_chain", "match"]
 
-AXIS_MAPS = ("Gather", "MatMul", "Gemm", "Einsum")
 _LARGEST = 1 << 18
 """Entries of the largest matrix that is looked at; 512 × 512."""
 _ULPS = 1

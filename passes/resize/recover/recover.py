@@ -1,73 +1,51 @@
-"""The passes: find what exporters write in the place of a Resize, prove it, put the Resize back."""
+"""Find what exporters write in the place of a Resize, prove it, put the Resize back."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx_graphsurgeon import Node, Variable
 
-from passes.base import Log, Pass, PassContext, PassResult
+from passes.base import Log
 from passes.editing import Names, set_inputs
 from passes.patterns import Replacements, unused_without, wanted_outputs
 from passes.resize.candidates import resize_node
-from passes.resize.recover.axis_maps import AXIS_MAPS, axis_chain, match
+from passes.resize.recover.axis_maps import axis_chain, match
 from passes.resize.recover.lengths import LengthReader
+from passes.resize.recover.operators import REPEATING
 from passes.resize.recover.propagation import is_parametric
-from passes.resize.recover.repeats import REPEATING, Repetition, find_repetition
+from passes.resize.recover.repeats import Repetition, find_repetition
 from rewriter.model.scopes import Scope, display_name
 
 if TYPE_CHECKING:
     from rewriter.model import Model
 
-__all__ = ["RecoverNearest", "RecoverResize"]
+__all__ = ["recover"]
 
 _RUNNABLE = ("float32", "float16", "int32", "int8", "uint8")
 """Element types for which onnxruntime has a Resize."""
 
 
-@dataclass(frozen=True)
-class RecoverNearest(Pass):
-    """Recover nearest Resizes from pixel repetition: Unsqueeze or Reshape, Tile or Expand, Reshape.
+def recover(model: Model, candidates: Sequence[tuple[Scope, Node]], log: Log) -> None:
+    """Put a Resize in the place of each candidate that is proved to be one.
 
-    Copies of pixels stay copies of pixels, so nothing changes in any arithmetic, and `preserve` is the default
-    intent for nearest: this is safe before every other pass. The Resize has whole scales, so it serves every shape.
+    Args:
+        model: edited in place.
+        candidates: nodes of the operator types that recovery starts from, and their scopes.
+        log: gets the changes and notes.
     """
-
-    name: ClassVar[str] = "recover-nearest"
-    summary: ClassVar[str] = "nearest Resize in place of Tile or Expand between Reshapes (Keras 3 UpSampling)"
-    operators: ClassVar[tuple[str, ...]] = REPEATING
-
-    def run(self, model: Model, context: PassContext) -> PassResult:
-        log = Log(self.name)
-        state = _State(model, log)
-        for scope, node in _candidates(model, self.operators):
-            if node in state.replacements:
-                continue
-            if node.op in REPEATING:
-                _repetition(state, scope, node)
-            else:
-                _axis_maps(state, scope, node)
-        for scope in list(model.scopes()):
-            state.replacements.sweep(scope.graph)
-        return log.result()
-
-
-@dataclass(frozen=True)
-class RecoverResize(RecoverNearest):
-    """Recover Resizes from everything that is known to stand in for them.
-
-    Beside what `recover-nearest` finds: Gather with constant indices, and MatMul, Gemm or Einsum with a constant
-    interpolation matrix, on one axis or on several in a row. A matrix is recognised where each entry is within one
-    unit in the last place of the float32 rounding of the exact weight, and zero where that is zero.
-    """
-
-    name: ClassVar[str] = "recover-resize"
-    summary: ClassVar[str] = (
-        "Resize in place of Tile, Expand, Gather, MatMul, Einsum that are proved to be one"
-    )
-    operators: ClassVar[tuple[str, ...]] = (*REPEATING, *AXIS_MAPS)
+    state = _State(model, log)
+    for scope, node in candidates:
+        if is_parametric(node) or node in state.replacements:
+            continue
+        if node.op in REPEATING:
+            _repetition(state, scope, node)
+        else:
+            _axis_maps(state, scope, node)
+    for scope in list(model.scopes()):
+        state.replacements.sweep(scope.graph)
 
 
 class _State:
@@ -90,15 +68,6 @@ class _State:
 
     def lengths(self, scope: Scope) -> LengthReader:
         return self._readers.setdefault(id(scope.graph), LengthReader(self.model, scope))
-
-
-def _candidates(model: Model, operators: tuple[str, ...]) -> list[tuple[Scope, Node]]:
-    return [
-        (scope, node)
-        for scope in model.scopes()
-        for node in scope.nodes_of(*operators)
-        if not is_parametric(node) and len(node.inputs) > 1 and len(node.outputs) == 1
-    ]
 
 
 def _repetition(state: _State, scope: Scope, node: Node) -> None:

@@ -9,13 +9,13 @@ from onnx_graphsurgeon import Node, Tensor
 
 from passes.resize.recover.length import Length
 from passes.resize.recover.lengths import LengthReader
+from passes.resize.recover.operators import REPEATING
 from passes.resize.recover.propagation import is_parametric
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
 __all__ = ["Repetition", "REPEATING", "find_repetition"]
 
-REPEATING = ("Tile", "Expand")
 _LAYOUT = ("Unsqueeze", "Squeeze", "Reshape", "Transpose", "Identity", *REPEATING)
 _BEFORE = ("Unsqueeze", "Reshape", "Transpose", "Identity")
 
