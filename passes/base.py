@@ -195,6 +195,8 @@ class PassManager:
             with naming(model):
                 recorded.require_kept(pass_.name, done)
             result += done
+        if self.verify == "off" and result.changes:
+            self._validate(chosen, model)
         return result
 
     def _run_one(self, pass_: Pass, model: Model) -> PassResult:
@@ -205,6 +207,7 @@ class PassManager:
         except RewriterError:
             raise
         except Exception as error:
+            self._validate(self._until(pass_), model)  # an earlier pass may be what broke the graph
             raise PassError(
                 f"pass {pass_.name} failed: {type(error).__name__}: {error}",
                 file=model.path,
@@ -216,20 +219,37 @@ class PassManager:
                 file=model.path,
                 remedy="end its run with: return log.result()",
             )
-        if result.changes:
-            self._validate(pass_, model)
         if self.verify == "each":
+            if result.changes:
+                self._validate([pass_], model)
             self._compare(pass_, model, before, result)
         return result
 
-    @staticmethod
-    def _validate(pass_: Pass, model: Model) -> None:
+    def _until(self, last: Pass) -> list[Pass]:
+        """The passes that ran before `last`."""
+        from passes.registry import get
+
+        chosen = [get(entry) if isinstance(entry, str) else entry for entry in self.passes]
+        return chosen[: next((i for i, entry in enumerate(chosen) if entry is last or entry == last), 0)]
+
+    def _validate(self, ran: Sequence[Pass], model: Model) -> None:
+        """Check the graph, and where it is unsound find out by running them again which of `ran` broke it.
+
+        Checking once, and not after each pass, is what most rewrites pay for.
+        """
         from passes.soundness import problems
 
-        found = problems(model)
-        if found is None or problems(model.fresh()) is not None:
+        found = problems(model) if ran else None
+        again = model.fresh() if found is not None else None
+        if again is None or problems(again) is not None:
             return
-        raise PassError(f"pass {pass_.name} left the model unsound: {found}", file=model.path)
+        name = ran[-1].name
+        for pass_ in ran if len(ran) > 1 else ():
+            pass_.run(again, self.context)
+            if problems(again) is not None:
+                name = pass_.name
+                break
+        raise PassError(f"pass {name} left the model unsound: {found}", file=model.path)
 
     @staticmethod
     def _compare(pass_: Pass, model: Model, before: bytes, result: PassResult) -> None:

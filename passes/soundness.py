@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from onnx_graphsurgeon import Constant, Graph, Node
 
@@ -14,15 +13,6 @@ if TYPE_CHECKING:
     from rewriter.model import Model
 
 __all__ = ["problems"]
-
-
-class _Node(NamedTuple):
-    """What matters here of a node: the names that it reads and are not of constants, those that it makes."""
-
-    reads: list[str]
-    makes: list[str]
-    place: int
-    may_have_graphs: bool
 
 
 def problems(model: Model) -> str | None:
@@ -45,14 +35,21 @@ def _problems(graph: Graph, around: tuple[set[str], ...], model: Model) -> str |
     def is_missing(name: str) -> bool:
         return name not in known and not any(name in names for names in around)
 
-    for node in _nodes(graph):
-        for name in node.reads:
-            if name and is_missing(name):
-                return f"node '{display_name(graph.nodes[node.place])}' reads '{name}' before it is made"
-        found = _inside(graph.nodes[node.place], (*around, known), model) if node.may_have_graphs else None
+    index = graph.nodes.file_index if isinstance(graph.nodes, NodeList) else None
+    for place, entry in enumerate(entries(graph)):
+        if isinstance(entry, int):
+            assert index is not None
+            reads, makes, has_graphs = index.inputs[entry], index.outputs[entry], entry in index.captured
+        else:
+            reads = [tensor.name for tensor in entry.inputs if not isinstance(tensor, Constant)]
+            makes, has_graphs = [tensor.name for tensor in entry.outputs], True
+        for name in reads:
+            if name and name not in known and is_missing(name):
+                return f"node '{display_name(graph.nodes[place])}' reads '{name}' before it is made"
+        found = _inside(graph.nodes[place], (*around, known), model) if has_graphs else None
         if found is not None:
             return found
-        for name in node.makes:
+        for name in makes:
             if not name:
                 continue
             if name in made:
@@ -62,17 +59,6 @@ def _problems(graph: Graph, around: tuple[set[str], ...], model: Model) -> str |
     outputs = (tensor.name for tensor in graph.outputs if not isinstance(tensor, Constant))
     missing = next((name for name in outputs if is_missing(name)), None)
     return None if missing is None else f"nothing makes the output '{missing}'"
-
-
-def _nodes(graph: Graph) -> Iterator[_Node]:
-    index = graph.nodes.file_index if isinstance(graph.nodes, NodeList) else None
-    for place, node in enumerate(entries(graph)):
-        if isinstance(node, int):
-            assert index is not None
-            yield _Node(index.inputs[node], index.outputs[node], place, node in index.captured)
-            continue
-        reads = [tensor.name for tensor in node.inputs if not isinstance(tensor, Constant)]
-        yield _Node(reads, [tensor.name for tensor in node.outputs], place, True)
 
 
 def _inside(node: Node, visible: tuple[set[str], ...], model: Model) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onnx import AttributeProto, FunctionProto, ModelProto
 
 from rewriter.model.numbers import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE
+from rewriter.model.source import Source
 from rewriter.model.spans import Span
 from rewriter.model.view import GraphBinding, NodeBinding, View
 from rewriter.model.wire import WireError, payloads
@@ -20,10 +21,10 @@ class Locator:
     Every method raises `WireError` where the file gives a message in several pieces, which only a parser can join.
     """
 
-    def __init__(self, view: View, proto: ModelProto, data: bytes) -> None:
+    def __init__(self, view: View, proto: ModelProto, source: Source) -> None:
         self.view = view
         self.proto = proto
-        self.data = data
+        self.source = source
         self._graphs: dict[int, Span] = {}
         self._nodes: dict[int, list[Span]] = {}
         self._initializers: dict[int, list[Span]] = {}
@@ -45,12 +46,12 @@ class Locator:
 
     def attributes(self, binding: NodeBinding | None) -> list[Span]:
         """The messages of a node's attributes."""
-        return payloads(self.data, self.node(binding), NODE["attribute"])
+        return payloads(self.source, self.node(binding), NODE["attribute"])
 
     def initializer(self, scope: GraphBinding, index: int) -> Span:
         """The message of an initializer of a graph."""
         if id(scope) not in self._initializers:
-            found = payloads(self.data, self.graph(scope), GRAPH["initializer"])
+            found = payloads(self.source, self.graph(scope), GRAPH["initializer"])
             if len(found) != len(scope.initializers):
                 raise WireError("the initializers of a graph do not match its bytes")
             self._initializers[id(scope)] = found
@@ -60,9 +61,9 @@ class Locator:
         bound = {
             binding.index: binding for binding in self.view.bindings.graphs.values() if binding.index >= 0
         }
-        whole = Span(0, len(self.data))
-        functions = payloads(self.data, whole, MODEL["functions"])
-        graphs = payloads(self.data, whole, MODEL["graph"])
+        whole = self.source.whole
+        functions = payloads(self.source, whole, MODEL["functions"])
+        graphs = payloads(self.source, whole, MODEL["graph"])
         if len(graphs) != 1 or len(functions) != len(self.proto.functions):
             raise WireError("the file gives its graph in several pieces")
         self._graphs[id(self.view.bindings.graphs[id(self.view.graph)])] = graphs[0]
@@ -78,7 +79,7 @@ class Locator:
                 inner = node.subgraphs.get(attribute.name)
                 if inner is None or attribute.type != AttributeProto.GRAPH:
                     continue
-                graphs = payloads(self.data, span, ATTRIBUTE["g"])
+                graphs = payloads(self.source, span, ATTRIBUTE["g"])
                 if len(graphs) != 1:
                     raise WireError("the file gives a subgraph in several pieces")
                 self._graphs[id(inner)] = graphs[0]
@@ -87,7 +88,7 @@ class Locator:
         known = self._nodes.get(id(scope))
         if known is None:
             number = FUNCTION["node"] if isinstance(scope.proto, FunctionProto) else GRAPH["node"]
-            known = payloads(self.data, self.graph(scope), number)
+            known = payloads(self.source, self.graph(scope), number)
             if len(known) != len(scope.proto.node):
                 raise WireError("the nodes of a graph do not match its bytes")
             self._nodes[id(scope)] = known

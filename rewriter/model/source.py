@@ -17,8 +17,11 @@ from onnx import TensorProto
 
 from rewriter.model.filebytes import FileBytes
 from rewriter.model.spans import Span
+from rewriter.model.wire import Field, fields
 
 __all__ = ["Hole", "Region", "Source"]
+
+_LARGE = 1 << 16
 
 
 class Hole(NamedTuple):
@@ -51,6 +54,7 @@ class Source:
     regions: Sequence[Region] = ()
     holes: dict[tuple[int, int], Hole] = field(default_factory=dict)
     _ends: list[int] = field(init=False, repr=False)
+    _scanned: dict[Span, list[Field]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ends", [region.data.stop for region in self.regions])
@@ -59,6 +63,18 @@ class Source:
     def size(self) -> int:
         """Length of the model in the file."""
         return len(self.data) if self.file is None else self.file.size
+
+    def fields(self, span: Span) -> list[Field]:
+        """The fields of the message at `span` of the data; those of large messages are found once.
+
+        Raises:
+            WireError: the bytes are not a message.
+        """
+        if span.size < _LARGE:
+            return list(fields(self.data, span))
+        if span not in self._scanned:
+            self._scanned[span] = list(fields(self.data, span))
+        return self._scanned[span]
 
     @property
     def whole(self) -> Span:

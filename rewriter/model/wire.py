@@ -40,10 +40,9 @@ class WireError(ValueError):
 
 
 class Original(Protocol):
-    """Where kept fields come from: bytes to look at, and where each span of them lies in the file."""
+    """Where kept fields come from: messages to look at, and where each span of them lies in the file."""
 
-    @property
-    def data(self) -> bytes: ...
+    def fields(self, span: Span) -> list[Field]: ...
 
     def stored(self, span: Span) -> Span: ...
 
@@ -114,10 +113,12 @@ Item: TypeAlias = "Keep | Raw | Rope | bytes"
 """What a repeated field holds after an edit; a rope or bytes is the payload of a length-delimited field."""
 
 
-def payloads(data: bytes, span: Span, number: int) -> list[Span]:
-    """Where the occurrences of a length-delimited field lie."""
+def payloads(original: Original, span: Span, number: int) -> list[Span]:
+    """Where the occurrences of a length-delimited field lie in the message at `span`."""
     return [
-        entry.payload for entry in fields(data, span) if entry.number == number and entry.wire_type == _BYTES
+        entry.payload
+        for entry in original.fields(span)
+        if entry.number == number and entry.wire_type == _BYTES
     ]
 
 
@@ -249,11 +250,11 @@ def splice(original: Original, span: Span, edits: Mapping[int, Sequence[Item]]) 
 
     Args:
         original: where the message is.
-        span: where the message lies in `original.data`; an empty span builds a message from nothing.
+        span: where the message lies; an empty span builds a message from nothing.
         edits: for each field number the complete new list of its occurrences. Kept ones stay where they are as
             long as their order is unchanged; new ones come where the list puts them between these.
     """
-    entries = list(fields(original.data, span))
+    entries = original.fields(span)
     occurrences = _occurrences(entries, edits)
     last = {number: found[-1] for number, found in occurrences.items() if found}
     pending = {number: list(items)[::-1] for number, items in edits.items()}

@@ -50,7 +50,7 @@ class _Writer:
         self.bindings = view.bindings
         self.proto = proto
         self.source = source
-        self.locator = Locator(view, proto, source.data)
+        self.locator = Locator(view, proto, source)
         # Before IR 4 an initializer must also be a graph input, and functions have none: Constant nodes serve both.
         self.initializers_allowed = proto.ir_version >= 4
 
