@@ -92,7 +92,12 @@ class _Cancelling:
             new = compose(self.orders[id(first)], old)
             scope = self.scopes[id(reader)]
             why = f"together with '{display_name(first)}'"
-            proof = by_definition("two permutations in a row are one")
+            proof = by_definition(
+                "permutations",
+                "two permutations in a row are one",
+                perms=[list(self.orders[id(first)]), list(old)],
+                result=list(new),
+            )
             self.log.change(
                 scope.path, display_name(reader), "perm", list(old), list(new), why, "respelling", certificate=proof
             )  # fmt: skip
@@ -122,7 +127,7 @@ class _Cancelling:
         del self.orders[id(node)]
         self.log.change(
             scope.path, name, "node", "Transpose", new, why, "cleanup",
-            certificate=by_definition("the permutations compose to the identity"),
+            certificate=by_definition("permutations", "the permutations compose to the identity"),
         )  # fmt: skip
 
     def _remove_if_idle(self, node: Node) -> None:
@@ -134,5 +139,5 @@ class _Cancelling:
         del self.orders[id(node)]
         self.log.change(
             scope.path, name, "node", "Transpose", "removed", "nothing reads it any more", "cleanup",
-            certificate=by_definition("nothing reads its output"),
+            certificate=by_definition("unread", "nothing reads its output", tensors=[result.name]),
         )  # fmt: skip

@@ -115,7 +115,10 @@ class _Sinking:
             "a Transpose moved through it",
             "respelling",
             certificate=by_definition(
-                f"{node.op} commutes with a permutation of axes; its parameters follow"
+                "commutes",
+                f"{node.op} commutes with a permutation of axes; its parameters follow",
+                operator=node.op,
+                perm=list(self.order),
             ),
         )
         self._serve(node, result, new)
@@ -174,5 +177,7 @@ class _Sinking:
             new,
             why,
             "cleanup" if new == "removed" else "respelling",
-            certificate=by_definition("permutations compose, and one with its inverse is the identity"),
+            certificate=by_definition(
+                "permutations", "permutations compose, and one with its inverse is the identity"
+            ),
         )

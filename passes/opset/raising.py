@@ -82,7 +82,12 @@ def raise_opset(model: Model, target: int, names: Names, log: Log) -> None:
             _apply(node, version, step, Place(model, scope, names), log)
     for scope in list(model.scopes()):
         if scope.graph is scope.root and scope.opset < target:
-            proof = by_definition(f"no operator of the graph changed its meaning up to opset {target}")
+            proof = by_definition(
+                "opset",
+                f"no operator of the graph changed its meaning up to opset {target}",
+                before=scope.opset,
+                after=target,
+            )
             log.change(
                 scope.path,
                 None,
@@ -111,7 +116,12 @@ def _apply(node: Node, version: int, step: Step, place: Place, log: Log) -> None
         after,
         f"{op} is written this way since opset {version}",
         "respelling",
-        certificate=by_definition(f"{op} of opset {version} with these inputs is the {op} it replaces"),
+        certificate=by_definition(
+            "operator version",
+            f"{op} of opset {version} with these inputs is the {op} it replaces",
+            operator=op,
+            opset=version,
+        ),
     )
 
 

@@ -73,7 +73,14 @@ def _certificate(resize: ResizeNode) -> dict[str, Any] | None:
         and resize.coordinate_transformation_mode in _IDENTITY_AT_SCALE_1
     ):
         return by_definition(
-            f"{resize.coordinate_transformation_mode} at scale 1 samples every pixel at itself"
+            "identity at every length",
+            f"{resize.coordinate_transformation_mode} at scale 1 samples every pixel at itself",
+            words={
+                "mode": resize.mode,
+                "coordinates": resize.coordinate_transformation_mode,
+                "rounding": resize.nearest_mode,
+                "scale": "1",
+            },
         )
     try:
         spelling = spelled_out(resize)
@@ -85,8 +92,12 @@ def _certificate(resize: ResizeNode) -> dict[str, Any] | None:
     return {
         "equal": True,
         "arithmetic": "exact rational",
+        "kind": "identity",
         "reason": "the matrix of every axis is the identity",
         "sizes": [[axis.n_in, axis.n_out] for axis in semantics.axes],
+        "axes": [
+            {"n_in": axis.n_in, "n_out": axis.n_out, "words": axis.to_json()} for axis in semantics.axes
+        ],
     }
 
 

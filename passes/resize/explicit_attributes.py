@@ -51,9 +51,8 @@ class ExplicitAttributes(Pass):
 def _modernise(resize: ResizeNode, log: Log) -> None:
     attributes = resize.node.attrs
     if attributes.get("mode") == "bilinear":
-        _write(
-            resize, "mode", "linear", "bilinear was a name for linear", "the linear kernel on two axes", log
-        )
+        proof = by_definition("alias", "the linear kernel on two axes", name="bilinear", stands_for="linear")
+        _write(resize, "mode", "linear", "bilinear was a name for linear", proof, log)
     if attributes.get("coordinate_transformation_mode") != "tf_half_pixel_for_nn":
         return
     words = (attributes.get("mode", "nearest"), attributes.get("nearest_mode", "round_prefer_floor"))
@@ -68,14 +67,19 @@ def _modernise(resize: ResizeNode, log: Log) -> None:
         log.note(resize.graph_path, resize.name, f"tf_half_pixel_for_nn with {said} has no other spelling")
         return
     why = "tf_half_pixel_for_nn is no longer part of the standard; this is the same grid"
-    proof = "floor((i + 1/2) n/m) = ceil((i + 1/2) n/m - 1/2 - 1/2) for all whole i, n, m"
+    proof = by_definition(
+        "same matrix",
+        "floor((i + 1/2) n/m) = ceil((i + 1/2) n/m - 1/2 - 1/2) for all whole i, n, m",
+        first={"mode": "nearest", "coordinates": "tf_half_pixel_for_nn", "rounding": "floor"},
+        second={"mode": "nearest", "coordinates": "half_pixel", "rounding": "round_prefer_ceil"},
+    )
     _write(resize, "coordinate_transformation_mode", "half_pixel", why, proof, log)
     _write(resize, "nearest_mode", "round_prefer_ceil", why, proof, log)
 
 
-def _write(resize: ResizeNode, name: str, value: Any, why: str, reason: str, log: Log) -> None:
+def _write(resize: ResizeNode, name: str, value: Any, why: str, proof: dict[str, Any], log: Log) -> None:
     """Set an attribute to another word for the same."""
-    old, proof = resize.node.attrs.get(name), by_definition(reason)
+    old = resize.node.attrs.get(name)
     log.change(resize.graph_path, resize.name, name, old, value, why, "respelling", certificate=proof)
     resize.node.attrs[name] = value
 
@@ -93,11 +97,13 @@ def _axes(resize: ResizeNode, log: Log) -> None:
         return
     new = [axis % rank for axis in axes]
     why = "onnxruntime ignores keep_aspect_ratio_policy on negative axes, and onnx.reference rejects them"
-    _write(resize, "axes", new, why, f"axis -k of rank {rank} is axis {rank}-k", log)
+    reason = f"axis -k of rank {rank} is axis {rank}-k"
+    _write(resize, "axes", new, why, by_definition("axes", reason, rank=rank, before=axes, after=new), log)
 
 
 def _defaults(resize: ResizeNode, log: Log) -> None:
     reason = f"the default of Resize in opset {resize.opset}"
     for name, value in (_SINCE_11 | (_SINCE_18 if resize.opset >= 18 else {})).items():
         if name not in resize.node.attrs:
-            _write(resize, name, value, "the default, written out", reason, log)
+            proof = by_definition("default", reason, opset=resize.opset, attribute=name, value=value)
+            _write(resize, name, value, "the default, written out", proof, log)

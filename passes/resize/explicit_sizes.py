@@ -199,9 +199,14 @@ def _proof(resize: ResizeNode, spelling: OnnxResize, lengths: dict[int, Length])
         (axis, scale) for (axis, after), scale in places if not _is_quotient(resize, axis, after, scale)
     ]
     if not inexact:
-        return _quotients_certificate(lengths)
+        return _quotients_certificate(resize, places)
     if spelling.coordinate_transformation_mode == "align_corners" and not spelling.antialias:
-        return by_definition("align_corners samples by i (n - 1) / (m - 1): the lengths, and no scale, enter")
+        return by_definition(
+            "no scale enters",
+            "align_corners samples by i (n - 1) / (m - 1): the lengths, and no scale, enter",
+            words={"mode": resize.mode, "coordinates": "align_corners", "rounding": resize.nearest_mode},
+            scales=[float(scale) for _, scale in places],
+        )
     scales = ", ".join(f"{scale:g}" for _, scale in inexact)
     if any(isinstance(lengths[axis], Times) for axis, _ in inexact):
         return f"{_UNKNOWN}, and at some lengths {scales} is not output length / input length"
@@ -224,13 +229,25 @@ def _is_quotient(resize: ResizeNode, axis: int, after: Length, scale: float) -> 
     return bool(np.float32(after) / np.float32(_input_length(resize, axis)) == np.float32(scale))
 
 
-def _quotients_certificate(lengths: dict[int, Length]) -> dict[str, Any]:
-    if any(isinstance(after, Times) for after in lengths.values()):
-        return by_definition("a whole scale is output length / input length at every length")
+def _quotients_certificate(
+    resize: ResizeNode, places: list[tuple[tuple[int, Length], float]]
+) -> dict[str, Any]:
+    quotients = [
+        {"axis": axis, "n_in": _input_length(resize, axis), "n_out": after, "scale": scale}
+        for (axis, after), scale in places
+        if not isinstance(after, Times)
+    ]
+    whole = [{"axis": axis, "scale": scale} for (axis, after), scale in places if isinstance(after, Times)]
+    reason = "each scale is the float32 quotient of the lengths, which runtimes compute from sizes"
+    if whole:
+        reason = "a whole scale is output length / input length at every length"
     return {
         "equal": True,
-        "arithmetic": "float32",
-        "reason": "each scale is the float32 quotient of the lengths, which runtimes compute from sizes",
+        "arithmetic": "float32" if quotients else "by definition",
+        "kind": "quotients",
+        "reason": reason,
+        "quotients": quotients,
+        "whole": whole,
     }
 
 

@@ -252,16 +252,6 @@ def _certificate(plans: list[_AxisPlan]) -> dict[str, Any]:
 
 def _axis_certificate(plan: _AxisPlan) -> dict[str, Any]:
     target = plan.target
-    semantics = {
-        "mode": target.kernel,
-        "coordinates": target.coordinates,
-        "rounding": target.rounding,
-        "scale": None if target.scale is None else str(target.scale),
-        "cubic_a": str(target.cubic_a),
-        "exclude_outside": target.exclude_outside,
-        "antialias": target.antialias,
-        "roi": [str(edge) for edge in target.roi],
-    }
     steps: list[dict[str, Any]]
     if plan.detour is not None:
         d = plan.detour
@@ -285,6 +275,6 @@ def _axis_certificate(plan: _AxisPlan) -> dict[str, Any]:
         "axis": plan.axis,
         "n_in": target.n_in,
         "n_out": target.n_out,
-        "semantics": semantics,
+        "semantics": target.to_json(),
         "steps": steps,
     }

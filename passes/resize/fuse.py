@@ -13,7 +13,7 @@ from passes.base import Log, Pass, PassContext, PassResult
 from passes.editing import Names, set_inputs
 from passes.patterns import Replacements, unused_without, wanted_outputs
 from passes.resize.candidates import Spelling, axis_resize, is_safe_in_float32, resize_node, spellings
-from passes.resize.proof import spelled_out
+from passes.resize.proof import by_definition, spelled_out
 from rewriter.errors import UnsupportedError
 from rewriter.model.scopes import display_name, in_default_domain
 
@@ -215,14 +215,12 @@ def _repetitions(
     set_inputs(
         node, [first.node.inputs[0], roi, names.constant(f"{second.name}_scales", factors, np.float32)]
     )
-    return node, {
-        "equal": True,
-        "arithmetic": "by definition",
-        "kind": "repetition",
-        "reason": "floor(floor(i / s) / r) = floor(i / (s r)) for all whole i, r, s",
-        "factors": factors,
-        "perm": list(range(len(factors))),
-    }
+    return node, by_definition(
+        "repetition",
+        "floor(floor(i / s) / r) = floor(i / (s r)) for all whole i, r, s",
+        factors=factors,
+        perm=list(range(len(factors))),
+    )
 
 
 def _whole_factors(resize: ResizeNode) -> list[int] | None:

@@ -77,6 +77,11 @@ def _resolve(resize: ResizeNode, calls: list[Node] | None, log: Log) -> bool:
             None if value is _ABSENT else value,
             "every call of the function gives it this value",
             "respelling",
-            certificate=by_definition("a reference to a parameter stands for what the call gives"),
+            certificate=by_definition(
+                "parameter",
+                "a reference to a parameter stands for what the call gives",
+                parameter=reference.name,
+                value=None if value is _ABSENT else value,
+            ),
         )
     return changed

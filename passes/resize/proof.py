@@ -43,9 +43,15 @@ class Proof:
 UNKNOWN = Proof(False)
 
 
-def by_definition(reason: str) -> dict[str, Any]:
-    """Certificate of an equality that holds at every size because the operators' definitions are the same."""
-    return {"equal": True, "arithmetic": "by definition", "reason": reason}
+def by_definition(kind: str, reason: str, **facts: Any) -> dict[str, Any]:
+    """Certificate of an equality that holds at every size because the operators' definitions are the same.
+
+    Args:
+        kind: which rule it is, e.g. ``default``.
+        reason: the rule as a sentence.
+        facts: what it was applied to, as plain data: enough for somebody else to check it.
+    """
+    return {"equal": True, "arithmetic": "by definition", "kind": kind, "reason": reason, **facts}
 
 
 def prove(resize: ResizeNode, attributes: Mapping[str, Any]) -> Proof:

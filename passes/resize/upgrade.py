@@ -198,7 +198,13 @@ def _convert(plan: _Plan, names: Names, log: Log) -> None:
     drop_attributes(node, "scales")
     _set_words(node, resize.mode, plan.nearest_mode)
     _set_resize_inputs(node, resize.opset, scales, names)
-    proof = by_definition(f"{plan.definition} samples asymmetric, and nearest takes the {plan.nearest_mode}")
+    proof = by_definition(
+        "legacy operator",
+        f"{plan.definition} samples asymmetric, and nearest takes the {plan.nearest_mode}",
+        operator=plan.definition,
+        scales=plan.split[0] if plan.split is not None else resize.scales,
+        words={"mode": resize.mode, "coordinates": "asymmetric", "rounding": plan.nearest_mode},
+    )
     why = f"what {plan.definition} does, in the words of Resize"
     for name, old, new in (
         ("op_type", old_op, "Resize"),
@@ -245,7 +251,10 @@ def _split_off_shrinking(
         f"'{resize.name}' enlarges some axes (floor) and shrinks others (ceiling): one Resize has one nearest_mode",
         "respelling",
         certificate=by_definition(
-            "a nearest resize of several axes is the product of resizes of single axes"
+            "separable",
+            "a nearest resize of several axes is the product of resizes of single axes",
+            first=growing,
+            second=shrinking,
         ),
     )
     return names.constant(f"{result.name}_enlarging_scales", growing, np.float32)

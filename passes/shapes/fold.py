@@ -170,7 +170,11 @@ class _Folding:
             "it follows from constants and shapes of the model",
             "respelling",
             certificate=by_definition(
-                f"the operators behind '{source.name}', computed in {value.dtype} as they are defined"
+                "folded",
+                f"the operators behind '{source.name}', computed in {value.dtype} as they are defined",
+                tensor=source.name,
+                dtype=str(value.dtype),
+                value=value.tolist(),
             ),
         )
 
@@ -195,11 +199,11 @@ def remove_idle(model: Model, nodes: Sequence[Node], log: Log) -> None:
             home.update(_homes(model))
         graph, path = home[id(node)]
         candidates.extend(source for tensor in node.inputs for source in tensor.inputs)
-        name, op = display_name(node), node.op
+        name, op, given = display_name(node), node.op, [tensor.name for tensor in node.outputs]
         edits.remove(graph, node)
         log.change(
             path, name, "node", op, "removed", "nothing needs it any more", "cleanup",
-            certificate=by_definition("nothing reads its outputs"),
+            certificate=by_definition("unread", "nothing reads its outputs", tensors=given),
         )  # fmt: skip
     edits.apply()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 from rewriter.errors import UnsupportedError
 from rewriter.resampling.axis_map import Arithmetic, AxisMap, check_lengths
@@ -131,6 +132,19 @@ class AxisResize(AxisMap):
     @property
     def _copies(self) -> bool:
         return self.kernel == "nearest"
+
+    def to_json(self) -> dict[str, Any]:
+        """The semantics as plain data: numbers as decimal strings or fractions, so that nothing is rounded."""
+        return {
+            "mode": self.kernel,
+            "coordinates": self.coordinates,
+            "rounding": self.rounding,
+            "scale": None if self.scale is None else str(self.scale),
+            "cubic_a": str(self.cubic_a),
+            "exclude_outside": self.exclude_outside,
+            "antialias": self.antialias,
+            "roi": [str(edge) for edge in self.roi],
+        }
 
     def describe(self) -> str:
         """The semantics in ONNX words, e.g. ``linear align_corners`` or ``nearest asymmetric floor``."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from fractions import Fraction
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -58,6 +58,10 @@ class AxisMap(ABC):
     @abstractmethod
     def describe(self) -> str:
         """The semantics in a few words, without lengths."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The semantics as plain data, complete but for the lengths; what certificates hold."""
+        return {"operation": self.describe()}
 
     @property
     def weight_error(self) -> Fraction:

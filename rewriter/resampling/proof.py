@@ -65,6 +65,7 @@ class Comparison:
         weight_error: bound on the error of `max_weight_difference`: 0 for exact maps. Maps with irrational weights
             are proved equal only where they are the same map; a difference not above this bound decides nothing.
         worst_case: an input that attains `worst_case_error` (of the axis that differs most); None where equal.
+        axes: the two maps of each axis.
     """
 
     equal: bool
@@ -76,6 +77,7 @@ class Comparison:
     sizes: tuple[tuple[int, int], ...]
     weight_error: float = 0.0
     worst_case: WorstCase | None = None
+    axes: tuple[tuple[AxisMap, AxisMap], ...] = ()
 
     @property
     def decided(self) -> bool:
@@ -83,9 +85,19 @@ class Comparison:
         return self.equal or self.max_weight_difference > self.weight_error or self.weight_error == 0
 
     def certificate(self) -> dict[str, Any]:
-        """The comparison as plain data, for reports and model metadata."""
+        """The comparison as plain data, for reports and model metadata.
+
+        `axes` holds the semantics of both sides of each axis that is not left alone: enough to prove it again.
+        """
+        axes = [
+            {"axis": axis, "n_in": a.n_in, "n_out": a.n_out, "first": a.to_json(), "second": b.to_json()}
+            for axis, (a, b) in enumerate(self.axes)
+            if not (a.is_identity and b.is_identity)
+        ]
         return {
             "equal": self.equal,
+            "kind": "comparison",
+            "axes": axes,
             "proved_for": "one size",
             "arithmetic": "exact rational" if self.weight_error == 0 else "float64 with an error bound",
             "first": self.first,
@@ -141,6 +153,7 @@ def _compare_axes(a: AxisMap, b: AxisMap, axis: int = 0) -> Comparison:
         sizes=((a.n_in, a.n_out),),
         weight_error=float(rounding),
         worst_case=None if worst_index is None else _worst_case(a, b, axis, worst_index),
+        axes=((a, b),),
     )
 
 
@@ -181,6 +194,7 @@ def _compare_tensors(a: TensorResize, b: TensorResize) -> Comparison:
         sizes=tuple(size for part in parts for size in part.sizes),
         weight_error=max((part.weight_error for part in parts), default=0.0),
         worst_case=None if worst is None else worst.worst_case,
+        axes=tuple(zip(a.axes, b.axes, strict=True)),
     )
 
 

@@ -13,6 +13,7 @@ import passes
 from rewriter.errors import UnsupportedError
 from rewriter.model import Model
 from tests.model.onnx_models import info, make_model, run, tensor
+from tests.passes.independent_checker import check_all
 
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 GRIDS = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"]
@@ -109,9 +110,11 @@ def _sweep(count: int, seed: int) -> int:
         for wanted in (*([name] for name in order), passes.DEFAULT):
             model = Model.from_proto(written)
             try:
-                changes += len(passes.run(model, wanted, intent="preserve").changes)
+                made = passes.run(model, wanted, intent="preserve").changes
             except UnsupportedError:
                 continue
+            check_all(made)
+            changes += len(made)
             written = model.to_proto()
             again = Model.from_proto(written)
             assert passes.run(again, wanted, intent="preserve").changes == (), (wanted, order)

@@ -17,6 +17,7 @@ from passes.shapes.evaluation import ShapeValues
 from passes.shapes.operators import OPERATORS
 from rewriter.model import Model
 from tests.model.onnx_models import info, make_model, run, tensor
+from tests.passes.independent_checker import check_all
 
 SHAPE = [1, 2, 4, 5]
 X = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
@@ -170,6 +171,7 @@ def folded(proto: onnx.ModelProto, feeds: dict[str, np.ndarray]) -> onnx.ModelPr
     """The model after the pass, having checked values, validity and that a second run finds nothing."""
     model = Model.from_proto(proto)
     result = passes.run(model, ["fold-size-constants"])
+    check_all(result.changes)
     written = model.to_proto()
     onnx.checker.check_model(written, full_check=True)
     assert all(change.effect in ("respelling", "cleanup") and change.certificate for change in result.changes)

@@ -13,6 +13,7 @@ import passes
 from passes.layout.permutation import behind, compose, inverse
 from rewriter.model import Model
 from tests.model.onnx_models import info, make_model, run, tensor
+from tests.passes.independent_checker import check_all
 
 TO_NCHW, TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 SHAPE = [2, 4, 5, 3]
@@ -41,6 +42,7 @@ def after(proto: onnx.ModelProto, wanted: list[str], feeds: dict[str, np.ndarray
     """The model after the passes, having checked what the passes promise."""
     model = Model.from_proto(proto)
     result = passes.run(model, wanted)
+    check_all(result.changes)
     written = model.to_proto()
     onnx.checker.check_model(written, full_check=True)
     for a, b in zip(run(proto, feeds), run(written, feeds), strict=True):

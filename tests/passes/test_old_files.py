@@ -14,6 +14,7 @@ from rewriter.errors import UnsupportedError
 from rewriter.model import Model
 from rewriter.rewriting import rewrite
 from tests.model.onnx_models import info, make_model, run, tensor
+from tests.passes.independent_checker import check_all
 
 GROWING = (1.0, 1.1, 1.25, 1.5, 2.0, 2.6, 3.0, 4.0)
 SHRINKING = (0.2, 0.25, 0.3, 1 / 3, 0.5, 0.7, 0.9)
@@ -141,6 +142,7 @@ def _sweep(count: int, seed: int) -> Counter[str]:
             seen["refused"] += 1
             continue
         done.check()
+        check_all(done.changes)
         written = done.model.to_proto()
         actual = run(written, feeds)[0]
         assert actual.shape == expected.shape, kind

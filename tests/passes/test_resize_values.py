@@ -15,12 +15,14 @@ from rewriter.errors import InputError
 from rewriter.model import Model
 from rewriter.rewriting import rewrite
 from tests.model.onnx_models import info, make_model, resize_model, run, tensor
+from tests.passes.independent_checker import check_all
 
 
 def preserve(model: onnx.ModelProto) -> onnx.ModelProto:
     """The rewritten model, checked, after asserting that rewriting it again gives the same bytes."""
     done = rewrite(Model.from_proto(model), intent="preserve")
     done.check()
+    check_all(done.changes)
     assert not any(change.effect == "correction" and change.max_shift_px for change in done.changes)
     written = done.model.to_proto()
     again = rewrite(Model.from_proto(written), intent="preserve")

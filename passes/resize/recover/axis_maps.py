@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from onnx.checker import ValidationError
-from onnx_graphsurgeon import Constant, Node, Tensor
-from onnx_graphsurgeon.ir.tensor import LazyValues
+from onnx_graphsurgeon import Node, Tensor
 
 from passes.resize.candidates import Spelling, axis_resize, is_safe_in_float32, spellings
 from passes.resize.recover.operators import AXIS_MAPS
 from passes.resize.recover.propagation import is_parametric
+from passes.resize.recover.weights import read_weights
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AXIS_MAPS", "AxisMap", "axis_chain", "match"]
 
-_LARGEST = 1 << 18
-"""Entries of the largest matrix that is looked at; 512 × 512."""
 _ULPS = 1
 
 
@@ -122,7 +119,7 @@ def _product(node: Node, lengths: LengthReader) -> AxisMap | None:
             return None
         transposed = bool(node.attrs.get("transB", 0))
     for position in (1, 0) if node.op == "MatMul" else (1,):
-        matrix, data = _matrix(node.inputs[position]), node.inputs[1 - position]
+        matrix, data = read_weights(node.inputs[position], rank=2), node.inputs[1 - position]
         rank = None if matrix is None else lengths.rank(data)
         if matrix is None or rank is None or rank < 2:
             continue
@@ -142,7 +139,7 @@ def _einsum(node: Node, lengths: LengthReader) -> AxisMap | None:
     if len(terms) != 2 or not result or not (left.replace(",", "") + result).isalpha():
         return None
     for position in (1, 0):
-        matrix, pair, word = _matrix(node.inputs[position]), terms[position], terms[1 - position]
+        matrix, pair, word = read_weights(node.inputs[position], rank=2), terms[position], terms[1 - position]
         if matrix is None or len(pair) != 2 or len(set(word)) != len(word) or len(result) != len(word):
             continue
         changed = [axis for axis, letter in enumerate(word) if result[axis] != letter]
@@ -158,23 +155,3 @@ def _einsum(node: Node, lengths: LengthReader) -> AxisMap | None:
         data = node.inputs[1 - position]
         return AxisMap(node, data, axis, len(word), rows.shape[1], None, rows)
     return None
-
-
-def _matrix(tensor: Tensor) -> np.ndarray | None:
-    """A constant float32 matrix, read without keeping it."""
-    constant: Tensor = tensor
-    if not isinstance(tensor, Constant) and len(tensor.inputs) == 1 and tensor.inputs[0].op == "Constant":
-        value = tensor.inputs[0].attrs.get("value")
-        constant = value if isinstance(value, Constant) else tensor
-    if not isinstance(constant, Constant):
-        return None
-    values = constant._values
-    shape = tuple(int(length) for length in values.shape)
-    if len(shape) != 2 or shape[0] * shape[1] > _LARGEST or np.dtype(values.dtype) != np.float32:
-        return None
-    if not isinstance(values, LazyValues):
-        return np.asarray(values)
-    try:
-        return np.asarray(values.load())
-    except (ValueError, OSError, TypeError, ValidationError):
-        return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from passes.base import Log, Pass, PassContext, PassResult
-from passes.resize.recover.operators import AXIS_MAPS, REPEATING
+from passes.resize.recover.operators import AXIS_MAPS, COPYING, KERNELS, REPEATING
 
 if TYPE_CHECKING:
     from rewriter.model import Model
@@ -47,12 +47,14 @@ class RecoverResize(RecoverNearest):
     """Recover Resizes from everything that is known to stand in for them.
 
     Beside what `recover-nearest` finds: Gather with constant indices, and MatMul, Gemm or Einsum with a constant
-    interpolation matrix, on one axis or on several in a row. A matrix is recognised where each entry is within one
-    unit in the last place of the float32 rounding of the exact weight, and zero where that is zero.
+    interpolation matrix, on one axis or on several in a row; Conv and ConvTranspose with one fixed kernel for every
+    channel, with the Pad before and the Slice after; DepthToSpace of copied channels. A matrix or kernel is
+    recognised where each entry is within one unit in the last place of the float32 rounding of the exact weight, and
+    zero where that is zero.
     """
 
     name: ClassVar[str] = "recover-resize"
     summary: ClassVar[str] = (
-        "Resize in place of Tile, Expand, Gather, MatMul, Einsum that are proved to be one"
+        "Resize in place of Tile, Expand, Gather, MatMul, Einsum, Conv, ConvTranspose that are proved to be one"
     )
-    operators: ClassVar[tuple[str, ...]] = (*REPEATING, *AXIS_MAPS)
+    operators: ClassVar[tuple[str, ...]] = (*REPEATING, *COPYING, *AXIS_MAPS, *KERNELS)

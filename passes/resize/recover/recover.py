@@ -12,9 +12,11 @@ from passes.base import Log
 from passes.editing import Names, set_inputs
 from passes.patterns import Replacements, unused_without, wanted_outputs
 from passes.resize.candidates import resize_node
+from passes.resize.proof import by_definition
 from passes.resize.recover.axis_maps import axis_chain, match
+from passes.resize.recover.kernels import KernelMap, KernelMatch, kernel_maps, match_kernel
 from passes.resize.recover.lengths import LengthReader
-from passes.resize.recover.operators import REPEATING
+from passes.resize.recover.operators import COPYING, KERNELS, REPEATING
 from passes.resize.recover.propagation import is_parametric
 from passes.resize.recover.repeats import Repetition, find_repetition
 from rewriter.model.scopes import Scope, display_name
@@ -40,8 +42,10 @@ def recover(model: Model, candidates: Sequence[tuple[Scope, Node]], log: Log) ->
     for scope, node in candidates:
         if is_parametric(node) or node in state.replacements:
             continue
-        if node.op in REPEATING:
+        if node.op in REPEATING or node.op in COPYING:
             _repetition(state, scope, node)
+        elif node.op in KERNELS:
+            _kernel(state, scope, node)
         else:
             _axis_maps(state, scope, node)
     for scope in list(model.scopes()):
@@ -95,14 +99,12 @@ def _repetition(state: _State, scope: Scope, node: Node) -> None:
         [other.op for other in new],
         "it repeats pixels by whole factors",
         "respelling",
-        certificate={
-            "equal": True,
-            "arithmetic": "by definition",
-            "kind": "repetition",
-            "reason": "nearest asymmetric floor with whole scales s copies pixel floor(i / s), at every length",
-            "factors": list(found.factors),
-            "perm": list(found.perm),
-        },
+        certificate=by_definition(
+            "repetition",
+            "nearest asymmetric floor with whole scales s copies pixel floor(i / s), at every length",
+            factors=list(found.factors),
+            perm=list(found.perm),
+        ),
     )
 
 
@@ -172,6 +174,62 @@ def _axis_maps(state: _State, scope: Scope, node: Node) -> None:
             "axes": [_evidence(entry) for entry in chain],
         },
     )
+
+
+def _kernel(state: _State, scope: Scope, node: Node) -> None:
+    for found in kernel_maps(node):
+        matched = match_kernel(found, state.lengths(scope), scope.opset)
+        if matched is not None:
+            break
+    else:
+        return
+    last = found.nodes[-1]
+    dead = unused_without(last, state.wanted | {id(found.data)})
+    if not _may_go(state, scope, found.nodes, dead) or not _runs(state, scope, found.data, last):
+        return
+    new = _resize_for_kernel(state, scope, found, matched)
+    if isinstance(new, str):
+        state.log.note(scope.path, display_name(last), f"stays: {new}")
+        return
+    before = [other.op for other in found.nodes]
+    state.replacements.put([new], last, dead.values())
+    spelling = matched.spelling
+    state.log.change(
+        scope.path,
+        new.name,
+        "node",
+        before,
+        ["Resize"],
+        f"its kernel is that of {spelling.mode} {spelling.coordinates}, borders included",
+        "respelling",
+        certificate={
+            "equal": True,
+            "arithmetic": "float32 rounding of the exact kernel, 1 ulp",
+            "kind": "kernel",
+            "spelling": spelling._asdict(),
+            "axes": found.evidence(),
+            "sizes": None if matched.pairs is None else [list(pair) for pair in matched.pairs],
+        },
+    )
+
+
+def _resize_for_kernel(state: _State, scope: Scope, found: KernelMap, matched: KernelMatch) -> Node | str:
+    name = f"{display_name(found.nodes[-1])}_Resize"
+    if matched.pairs is not None:
+        lengths = state.lengths(scope)
+        known = [lengths.length(found.data, axis) for axis in range(found.rank)]
+        shape = [length.factor if length.is_known else None for length in known]
+        pairs = {2 + index: pair for index, pair in enumerate(matched.pairs)}
+        return resize_node(
+            found.data, found.rank, pairs, shape, matched.spelling, scope.opset, name, state.names
+        )
+    if scope.opset < 11:
+        return f"Resize of opset {scope.opset} has no coordinate mode"
+    scales = state.names.constant(f"{name}_scales", [1, 1, *(matched.factors or ())], np.float32)
+    roi = state.names.constant(f"{name}_roi", [], np.float32) if scope.opset < 13 else None
+    resize = Node("Resize", state.names.fresh(name), matched.spelling.attributes())
+    set_inputs(resize, [found.data, roi, scales])
+    return resize
 
 
 def _evidence(entry: Any) -> dict[str, Any]:

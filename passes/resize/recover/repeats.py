@@ -9,14 +9,16 @@ from onnx_graphsurgeon import Node, Tensor
 
 from passes.resize.recover.length import Length
 from passes.resize.recover.lengths import LengthReader
-from passes.resize.recover.operators import REPEATING
+from passes.resize.recover.operators import COPYING, REPEATING
 from passes.resize.recover.propagation import is_parametric
 from rewriter.model.constants import constant_value
 from rewriter.model.scopes import in_default_domain
 
 __all__ = ["Repetition", "REPEATING", "find_repetition"]
 
-_LAYOUT = ("Unsqueeze", "Squeeze", "Reshape", "Transpose", "Identity", *REPEATING)
+_LAYOUT = (
+    "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Identity", "DepthToSpace", *COPYING, *REPEATING,
+)  # fmt: skip
 _BEFORE = ("Unsqueeze", "Reshape", "Transpose", "Identity")
 
 
@@ -113,7 +115,9 @@ class _Tracker:
             self._remember(node.outputs[0])
             found = self._as_repetition(node.outputs[0], done)
             if found is not None:
-                if best is not None and any(found.factors[a] != best.factors[a] for a in repeated):
+                # DepthToSpace moves copies from channels to pixels; any other second repetition is a new layer.
+                moved = node.op == "DepthToSpace"
+                if best and not moved and any(found.factors[a] != best.factors[a] for a in repeated):
                     break
                 grows = best is None or found.factors != best.factors
                 best = found if grows and found.factors != (1,) * len(found.factors) else best
@@ -173,6 +177,10 @@ class _Tracker:
                 if node.op == "Unsqueeze"
                 else self._removed(axes)
             )
+        if node.op == "DepthToSpace":
+            return self._spread(int(node.attrs.get("blocksize", 0)), node.attrs.get("mode", "DCR"))
+        if node.op == "Concat":
+            return self._joined(node)
         target = self.lengths.entries(node.inputs[1]) if len(node.inputs) > 1 else None
         if target is None:
             return None
@@ -219,6 +227,27 @@ class _Tracker:
             else:
                 return None
         return layout
+
+    def _joined(self, node: Node) -> Layout | None:
+        """Concat of one tensor with itself."""
+        if any(tensor is not node.inputs[0] for tensor in node.inputs):
+            return None
+        axis = int(node.attrs.get("axis", 0)) % len(self.layout)
+        return [
+            (Copies(len(node.inputs)), *dim) if place == axis else dim
+            for place, dim in enumerate(self.layout)
+        ]
+
+    def _spread(self, block: int, mode: str) -> Layout | None:
+        """DepthToSpace of channels that hold block² copies: first (DCR) or last (CRD) in each group."""
+        if len(self.layout) != 4 or block < 2:
+            return None
+        batch, channels, *image = self.layout
+        copies = channels[:1] if mode == "DCR" else channels[-1:]
+        if copies != (Copies(block * block),):
+            return None
+        rest = channels[1:] if mode == "DCR" else channels[:-1]
+        return [batch, rest, *((*dim, Copies(block)) for dim in image)]
 
     def _reshaped(self, target: list[Length | None], allow_zero: bool) -> Layout | None:
         wanted: list[Length | None] = []
