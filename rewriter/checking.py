@@ -95,19 +95,19 @@ def examine(model: Model, written: Path | None = None) -> Verdict:
 
 
 def _in_memory(data: bytes, directory: Path | None, model: Model) -> Verdict:
-    """Check a model; of a large one onnxruntime gets only what a rewrite touched."""
+    """Check a model; of a large one, types and runtime look only at what a rewrite touched, where that decides."""
     if model.graph_size < _LARGE:
         return _both(data, directory)
     rejected = _checker(data, full=False)
     if rejected is not None:
         return Verdict(checker=rejected)
-    try:
-        # What the checker does in its full form, but this gives the types that it found.
-        inferred = onnx.shape_inference.infer_shapes(data, check_type=True, strict_mode=True)
-    except _REJECTIONS as error:
-        return Verdict(checker=_one_line(str(error)))
-    part = cut_out(inferred if isinstance(inferred, ModelProto) else ModelProto.FromString(inferred), model)
-    return _runtime(data if part is None else part.SerializeToString(), directory)
+    part = cut_out(ModelProto.FromString(data), model)
+    if part is not None:
+        verdict = _both(part.SerializeToString(), directory)
+        if verdict.accepted:
+            return verdict
+    # Not the whole story, or something is wrong with it: then with the message that the whole model gives.
+    return _both(data, directory)
 
 
 def _both(model: Path | bytes, directory: Path | None) -> Verdict:

@@ -6,9 +6,10 @@ What it changed, with the types at which it stands in the graph, is what the run
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TypeProto
+from onnx.helper import make_value_info
 
 from rewriter.model import Model, entries
 
@@ -18,21 +19,28 @@ __all__ = ["cut_out"]
 def cut_out(whole: ModelProto, model: Model) -> ModelProto | None:
     """A model of the nodes of `model` that somebody looked at, and so may have changed.
 
+    It declares every value with the type that strict shape inference gave it before the edits. Where a checker
+    accepts that, the nodes around it, which inference accepted before, see what they saw.
+
     Args:
-        whole: `model` as a message, after shape inference.
+        whole: `model` as a message.
         model: the same with its objects.
 
     Returns:
-        The part. None where it would not be the whole story: no node was looked at, a function was, the places of
-        nodes do not match (new constants became nodes), or the type of a tensor that goes in is not known.
+        The part. None where it would not be the whole story: types before the edits are not known, opsets or
+        declarations changed, no node was looked at, a function was, the places of nodes do not match (new constants
+        became nodes), or the type of a value that goes in is not known.
     """
+    types = model.types_before()
     present = entries(model.graph)
     places = [place for place, entry in enumerate(present) if not isinstance(entry, int)]
     in_functions = (entry for function in model.graph.functions for entry in entries(function))
     if (
-        not places
+        types is None
+        or not places
         or len(present) != len(whole.graph.node)
-        or any(not isinstance(e, int) for e in in_functions)
+        or {entry.domain: entry.version for entry in whole.opset_import} != model.opsets_before
+        or any(not isinstance(entry, int) for entry in in_functions)
     ):
         return None
     part = ModelProto(ir_version=whole.ir_version)
@@ -40,30 +48,31 @@ def cut_out(whole: ModelProto, model: Model) -> ModelProto | None:
     part.functions.extend(whole.functions)
     part.graph.name = whole.graph.name
     part.graph.node.extend(whole.graph.node[place] for place in places)
-    return part if _complete(part.graph, whole.graph) else None
+    made = {name for node in part.graph.node for name in node.output if name}
+    if _declared(whole.graph, made) != _declared(model.graph_before, made):
+        return None
+    return part if _complete(part.graph, whole.graph, types, made) else None
 
 
-def _complete(part: GraphProto, whole: GraphProto) -> bool:
+def _complete(part: GraphProto, whole: GraphProto, types: Mapping[str, TypeProto], made: set[str]) -> bool:
     """Give a graph of some nodes their initializers, inputs and outputs; False where an input has no known type."""
-    made = [name for node in part.node for name in node.output if name]
-    needed = dict.fromkeys(name for node in part.node for name in _read(node))
-    for name in made:
-        needed.pop(name, None)
+    needed = dict.fromkeys(name for node in part.node for name in _read(node) if name not in made)
     part.initializer.extend(tensor for tensor in whole.initializer if tensor.name in needed)
     for tensor in part.initializer:
         needed.pop(tensor.name, None)
-    types = {info.name: info for info in _declarations(whole)}
-    if any(name not in types or not types[name].type.tensor_type.elem_type for name in needed):
+    if any(name not in types or not types[name].tensor_type.elem_type for name in needed):
         return False
-    part.input.extend(types[name] for name in needed)
-    part.output.extend(types[name] for name in made if name in types)
+    part.input.extend(make_value_info(name, types[name]) for name in needed)
+    outputs = dict.fromkeys(name for node in part.node for name in node.output if name in types)
+    part.output.extend(make_value_info(name, types[name]) for name in outputs)
     return True
 
 
-def _declarations(graph: GraphProto) -> Iterator[ValueInfoProto]:
-    yield from graph.value_info
-    yield from graph.output
-    yield from graph.input
+def _declared(graph: GraphProto, names: set[str]) -> dict[str, bytes]:
+    infos = (*graph.value_info, *graph.output)
+    return {
+        info.name: info.type.SerializeToString(deterministic=True) for info in infos if info.name in names
+    }
 
 
 def _read(node: NodeProto) -> Iterator[str]:

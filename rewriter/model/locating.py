@@ -8,7 +8,7 @@ from rewriter.model.numbers import ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE
 from rewriter.model.source import Source
 from rewriter.model.spans import Span
 from rewriter.model.view import GraphBinding, NodeBinding, View
-from rewriter.model.wire import WireError, payloads
+from rewriter.model.wire import Field, WireError, occurrences, payloads
 
 __all__ = ["EMPTY", "Locator"]
 
@@ -26,7 +26,7 @@ class Locator:
         self.proto = proto
         self.source = source
         self._graphs: dict[int, Span] = {}
-        self._nodes: dict[int, list[Span]] = {}
+        self._nodes: dict[int, list[Field]] = {}
         self._initializers: dict[int, list[Span]] = {}
 
     def graph(self, binding: GraphBinding | None) -> Span:
@@ -42,7 +42,7 @@ class Locator:
 
     def node(self, binding: NodeBinding | None) -> Span:
         """The message of a node; the empty span for one that a pass made."""
-        return EMPTY if binding is None else self._nodes_of(binding.scope)[binding.index]
+        return EMPTY if binding is None else self._nodes_of(binding.scope)[binding.index].payload
 
     def attributes(self, binding: NodeBinding | None) -> list[Span]:
         """The messages of a node's attributes."""
@@ -84,11 +84,11 @@ class Locator:
                     raise WireError("the file gives a subgraph in several pieces")
                 self._graphs[id(inner)] = graphs[0]
 
-    def _nodes_of(self, scope: GraphBinding) -> list[Span]:
+    def _nodes_of(self, scope: GraphBinding) -> list[Field]:
         known = self._nodes.get(id(scope))
         if known is None:
             number = FUNCTION["node"] if isinstance(scope.proto, FunctionProto) else GRAPH["node"]
-            known = payloads(self.source, self.graph(scope), number)
+            known = occurrences(self.source, self.graph(scope), number)
             if len(known) != len(scope.proto.node):
                 raise WireError("the nodes of a graph do not match its bytes")
             self._nodes[id(scope)] = known

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from onnx import ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 
 from rewriter.errors import InputError
@@ -188,7 +188,9 @@ class Model:
 
     def provenance(self, node: Node) -> dict[str, Any] | None:
         """The TensorFlow op that `node` was converted from, None where nothing is recorded."""
-        text = self.metadata(node).get(PROVENANCE_KEY)
+        binding = self.view.bindings.nodes.get(id(node))
+        metadata = () if binding is None else binding.proto.metadata_props
+        text = next((entry.value for entry in metadata if entry.key == PROVENANCE_KEY), None)
         if text is None:
             recorded = self._provenance_table.get(node.name) if node.name else None
             return recorded if isinstance(recorded, dict) else None
@@ -244,6 +246,25 @@ class Model:
     @cached_property
     def _inferred(self) -> InferredTypes:
         return InferredTypes(self._proto, self.view)
+
+    @property
+    def graph_before(self) -> GraphProto:
+        """The message of the main graph as it was read. Not to be edited."""
+        return self._proto.graph
+
+    @property
+    def opsets_before(self) -> dict[str, int]:
+        """Version of each domain that the model imported when it was read."""
+        return {entry.domain: entry.version for entry in self._proto.opset_import}
+
+    def types_before(self) -> Mapping[str, TypeProto] | None:
+        """By name, the type of every value of the main graph as it was read.
+
+        None where nobody asked for shapes yet, or where strict shape inference did not accept the model.
+        """
+        if "_inferred" not in self.__dict__ or not self._inferred.sound:
+            return None
+        return self._inferred.types(self.view.bindings.graphs[id(self.view.graph)])
 
     def _edited(self, *, with_references: bool = False) -> Rope | None:
         """The edited model; None when nothing was edited. The references that the parser saw become data again."""

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
-from onnx_graphsurgeon import Node, Tensor
+from onnx_graphsurgeon import Function, Node, Tensor
 
 from rewriter.errors import UnsupportedError
 from rewriter.model.constants import constant_value
@@ -67,11 +67,13 @@ class ResizeNode:
     @property
     def is_legacy(self) -> bool:
         """Whether the operator has no coordinate mode yet: Upsample, and Resize before opset 11."""
-        return self.op == "Upsample" or self.opset < 11
+        return self.node.op == "Upsample" or self.scope.opset < 11
 
     @property
     def is_parametric(self) -> bool:
         """Whether an attribute is a parameter of the function around the node."""
+        if not isinstance(self.scope.root, Function):
+            return False
         return any(isinstance(value, Node.AttributeRef) for value in self.node.attrs.values())
 
     def input(self, name: str) -> Tensor | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import onnx
@@ -16,34 +18,46 @@ __all__ = ["Inferred", "InferredTypes", "Shape", "without_weights"]
 Shape: TypeAlias = "tuple[int | str | None, ...]"
 Inferred: TypeAlias = "tuple[Any, Shape | None]"
 """dtype and shape, either None where unknown."""
+_FAILURES = (onnx.shape_inference.InferenceError, RuntimeError, ValueError)
 _SMALL = 1024
 """Tensors with more elements than this cannot be shapes; inference sees their type only."""
 
 
 class InferredTypes:
-    """What one run of shape inference found. It is not strict: where it fails nothing is known."""
+    """What one run of shape inference found; nothing where it fails.
+
+    Attributes:
+        sound: whether the strict form of inference, with types checked, accepts the model as it was read.
+    """
 
     def __init__(self, proto: ModelProto, view: View) -> None:
         self._view = view
         self._types: dict[int, dict[str, TypeProto]] = {}
         self._described: dict[tuple[int, str], Inferred | None] = {}
         self._graphs: dict[int, GraphProto] = {}
+        self.sound = False
+        light = without_weights(proto)
         try:
-            inferred = onnx.shape_inference.infer_shapes(without_weights(proto))
-        except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
-            # An invalid model; the checker that runs before anything is written says what is wrong with it.
-            return
+            inferred = onnx.shape_inference.infer_shapes(light, check_type=True, strict_mode=True)
+            self.sound = True
+        except _FAILURES:
+            try:
+                inferred = onnx.shape_inference.infer_shapes(light)
+            except _FAILURES:
+                # An invalid model; the checker that runs before anything is written says what is wrong with it.
+                return
         self._graphs[id(view.bindings.graphs[id(view.graph)])] = inferred.graph
 
     def of(self, name: str, scope: GraphBinding) -> Inferred | None:
         """dtype and shape of a tensor that `scope` itself has; None where inference says nothing."""
         key = id(scope), name
         if key not in self._described:
-            type_ = self._types_of(scope).get(name)
+            type_ = self.types(scope).get(name)
             self._described[key] = None if type_ is None else describe_type(type_)[:2]
         return self._described[key]
 
-    def _types_of(self, scope: GraphBinding) -> dict[str, TypeProto]:
+    def types(self, scope: GraphBinding) -> Mapping[str, TypeProto]:
+        """By name, what is known of every value of a scope."""
         if id(scope) not in self._types:
             graph = self._graph(scope)
             infos = [] if graph is None else [*graph.value_info, *graph.input, *graph.output]
@@ -66,12 +80,14 @@ class InferredTypes:
 
 
 def without_weights(proto: ModelProto, *, declared: bool = True) -> ModelProto:
-    """A copy for shape inference: initializers that are too large to be shapes have their type only.
+    """The model for shape inference: initializers that are too large to be shapes have their type only.
 
     Args:
         proto: the model.
         declared: with what it declares about inner values.
     """
+    if declared and not any(_is_large(tensor) for tensor in proto.graph.initializer):
+        return proto
     light = ModelProto(ir_version=proto.ir_version)
     light.opset_import.extend(proto.opset_import)
     light.functions.extend(proto.functions)
@@ -80,13 +96,14 @@ def without_weights(proto: ModelProto, *, declared: bool = True) -> ModelProto:
     for field in ("node", "input", "output", *(["value_info"] if declared else [])):
         getattr(graph, field).extend(getattr(proto.graph, field))
     for tensor in proto.graph.initializer:
-        size = 1
-        for length in tensor.dims:
-            size *= length
-        if size > _SMALL or is_external(tensor):
+        if _is_large(tensor):
             graph.initializer.append(
                 TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
             )
         else:
             graph.initializer.append(tensor)
     return light
+
+
+def _is_large(tensor: TensorProto) -> bool:
+    return is_external(tensor) or math.prod(tensor.dims) > _SMALL

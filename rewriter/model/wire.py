@@ -25,6 +25,7 @@ __all__ = [
     "fields",
     "header",
     "message_field",
+    "occurrences",
     "payloads",
     "read_varint",
     "skip",
@@ -115,11 +116,12 @@ Item: TypeAlias = "Keep | Raw | Rope | bytes"
 
 def payloads(original: Original, span: Span, number: int) -> list[Span]:
     """Where the occurrences of a length-delimited field lie in the message at `span`."""
-    return [
-        entry.payload
-        for entry in original.fields(span)
-        if entry.number == number and entry.wire_type == _BYTES
-    ]
+    return [entry.payload for entry in occurrences(original, span, number)]
+
+
+def occurrences(original: Original, span: Span, number: int) -> list[Field]:
+    """The occurrences of a length-delimited field in the message at `span`."""
+    return [entry for entry in original.fields(span) if entry.number == number and entry.wire_type == _BYTES]
 
 
 def fields(data: bytes, span: Span) -> Iterator[Field]:
@@ -256,37 +258,53 @@ def splice(original: Original, span: Span, edits: Mapping[int, Sequence[Item]]) 
     """
     entries = original.fields(span)
     occurrences = _occurrences(entries, edits)
-    last = {number: found[-1] for number, found in occurrences.items() if found}
-    pending = {number: list(items)[::-1] for number, items in edits.items()}
-    shuffled = {number for number, items in edits.items() if not _in_order(items)}
-    absent = sorted((number for number, found in occurrences.items() if not found), reverse=True)
+    replaced: dict[int, Item] = {}
+    listed: dict[int, Sequence[Item]] = {}
+    for number, items in edits.items():
+        found = occurrences[number]
+        if found and _is_in_place(items, len(found)):
+            pairs = zip(found, items, strict=True)
+            replaced.update((entry.start, item) for entry, item in pairs if not isinstance(item, Keep))
+        else:
+            listed[number] = items
+    last = {number: occurrences[number][-1] for number in listed if occurrences[number]}
+    pending = {number: list(items)[::-1] for number, items in listed.items()}
+    shuffled = {number for number, items in listed.items() if not _in_order(items)}
+    absent = sorted((number for number in listed if not occurrences[number]), reverse=True)
     counts = dict.fromkeys(last, 0)
     rope = Rope()
-    kept = _Run(original, rope)
+    rest = _Rest(original, rope, span)
+
+    def put(number: int, item: Item) -> None:
+        if isinstance(item, Keep):
+            rope.append(original.stored(occurrences[number][item.place].whole))
+        elif isinstance(item, Raw):
+            rope.append(item.data)
+        else:
+            rope.extend(message_field(number, item))
 
     def emit(number: int, *, until_keep: bool = False) -> None:
         queue = pending[number]
         while queue and not (until_keep and isinstance(queue[-1], Keep)):
-            kept.flush()
-            item = queue.pop()
-            if isinstance(item, Keep):
-                rope.append(original.stored(occurrences[number][item.place].whole))
-            elif isinstance(item, Raw):
-                rope.append(item.data)
-            else:
-                rope.extend(message_field(number, item))
+            put(number, queue.pop())
 
-    for entry in entries:
+    for entry in _visited(entries, occurrences, replaced, listed, absent):
         number = entry.number
         while absent and absent[-1] < number:
+            rest.up_to(entry.start)
             emit(absent.pop())
+        if entry.start in replaced:
+            rest.without(entry)
+            put(number, replaced[entry.start])
+            continue
         # A field of a known number but another wire type is an unknown field, and no occurrence.
         place = counts.get(number, 0)
         if number not in counts or entry is not occurrences[number][min(place, len(occurrences[number]) - 1)]:
-            kept.append(entry)
             continue
         counts[number] = place + 1
+        rest.up_to(entry.start)
         if number in shuffled:
+            rest.without(entry)
             emit(number)
             continue
         queue = pending[number]
@@ -295,33 +313,60 @@ def splice(original: Original, span: Span, edits: Mapping[int, Sequence[Item]]) 
         item = queue[-1] if queue else None
         if isinstance(item, Keep) and item.place == place:
             queue.pop()
-            kept.append(entry)
+            rest.up_to(entry.stop)
+        else:
+            rest.without(entry)
         if entry is last[number]:
             emit(number)
-    kept.flush()
+    rest.up_to(span.stop)
     while absent:
         emit(absent.pop())
     return rope
 
 
-class _Run:
-    """Neighbouring fields that stay as they are, put on the rope together."""
+class _Rest:
+    """What stays as it is, put on the rope piece by piece."""
 
-    def __init__(self, original: Original, rope: Rope) -> None:
+    def __init__(self, original: Original, rope: Rope, span: Span) -> None:
         self.original = original
         self.rope = rope
-        self.start = self.stop = 0
+        self.place = span.start
 
-    def append(self, entry: Field) -> None:
-        if entry.start != self.stop:
-            self.flush()
-            self.start = entry.start
-        self.stop = entry.stop
+    def up_to(self, position: int) -> None:
+        """Put on what lies before `position`, unless it is on the rope already."""
+        if position > self.place:
+            self.rope.append(self.original.stored(Span(self.place, position)))
+            self.place = position
 
-    def flush(self) -> None:
-        if self.stop > self.start:
-            self.rope.append(self.original.stored(Span(self.start, self.stop)))
-        self.start = self.stop
+    def without(self, entry: Field) -> None:
+        """Put on what lies before a field, and go on behind it."""
+        self.up_to(entry.start)
+        self.place = entry.stop
+
+
+def _visited(
+    entries: list[Field],
+    occurrences: Mapping[int, list[Field]],
+    replaced: Mapping[int, Item],
+    listed: Mapping[int, Sequence[Item]],
+    absent: list[int],
+) -> list[Field]:
+    """The fields at which something happens, in their order; a graph has many at which nothing does."""
+    wanted = {entry.start: entry for number in listed for entry in occurrences[number]}
+    if replaced:
+        wanted.update((entry.start, entry) for entry in entries if entry.start in replaced)
+    for number in absent:
+        following = next((entry for entry in entries if entry.number > number), None)
+        if following is not None:
+            wanted[following.start] = following
+    return [wanted[start] for start in sorted(wanted)]
+
+
+def _is_in_place(items: Sequence[Item], count: int) -> bool:
+    """Whether each item keeps an occurrence where it is, or stands in its place."""
+    return len(items) == count and all(
+        not isinstance(item, Keep) or item.place == place for place, item in enumerate(items)
+    )
 
 
 def _occurrences(entries: list[Field], edits: Mapping[int, Sequence[Item]]) -> dict[int, list[Field]]:
