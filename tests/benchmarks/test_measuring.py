@@ -95,6 +95,8 @@ def test_a_timeout_ends_the_children_too(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_ends_its_command_and_removes_its_models(tmp_path: Path) -> None:
     code = (
+        # A shell starts what it puts in the background with SIGINT ignored, and children inherit that.
+        "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import sys\nfrom pathlib import Path\n"
         "from benchmarks.measure import Limits, measure\nfrom benchmarks.workspace import workspace\n"
         f"with workspace(Path({str(tmp_path)!r})) as folder:\n"
