@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rewriter.verification.testing import assert_equivalent
     from rewriter.verification.verifier import verify
 
-__all__ = ["verify"]
+__all__ = ["assert_equivalent", "verify"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from rewriter.verification.verifier import verify
 
         return verify
+    if name == "assert_equivalent":
+        from rewriter.verification.testing import assert_equivalent
+
+        return assert_equivalent
     raise AttributeError(name)
