@@ -51,6 +51,7 @@ def build_program(
     *,
     read: Callable[[onnx.TensorProto], np.ndarray],
     progress: Progress | None = None,
+    custom_layer: str = "never",
 ) -> BuiltProgram:
     """Lower every node of `graph`.
 
@@ -59,6 +60,7 @@ def build_program(
         target: deployment target, e.g. ``iOS17``.
         read: gives the values of an initializer.
         progress: called with a phase, steps done and steps in all.
+        custom_layer: which resizes become a custom layer (`rewriter.coreml.neuralnetwork`).
 
     Raises:
         UnsupportedError: a node uses something that MIL cannot express exactly; the node is named.
@@ -78,6 +80,7 @@ def build_program(
         used=graph.used,
         names=names,
         read=read,
+        custom_layer=custom_layer,
     )
     placeholders = {
         core_ml_names[item.name]: mb.placeholder(shape=_port_shape(item), dtype=_port_type(item))
