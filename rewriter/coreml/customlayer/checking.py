@@ -19,6 +19,7 @@ from rewriter.cli.common import EXIT_FAILED, reporting_errors
 from rewriter.coreml.customlayer.cases import Case, expected, random_cases, read_answers, write_cases
 from rewriter.coreml.customlayer.toolchain import (
     SOURCES,
+    XCODE,
     CompileError,
     Toolchain,
     find_toolchain,
@@ -48,13 +49,14 @@ class RunResult:
 
 
 def check_types(directory: Path = SOURCES, tools: Toolchain | None = None) -> None:
-    """Type-check the Objective-C files in `directory`; the protocol's required methods have to be there.
+    """Type-check the Objective-C files in `directory` and the test target; the protocol's required methods have to
+    be there.
 
     Raises:
         CompileError: the compiler complains.
     """
     tools = tools or find_toolchain()
-    for source in sorted(directory.glob("*.m")):
+    for source in sorted({file.name: file for file in (*XCODE.glob("*.m"), *directory.glob("*.m"))}.values()):
         tools.type_check(source, directory)
 
 

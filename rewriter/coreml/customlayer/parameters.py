@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.axis_map import AxisMap
 from rewriter.resampling.proof import compare
@@ -80,13 +82,13 @@ def parameters_for(pair: tuple[AxisMap, AxisMap]) -> LayerParameters | None:
     if not isinstance(main, AxisResize) or main.kernel not in KINDS or main.rounding not in ROUNDINGS:
         return None
     coordinates = "half_pixel" if main.coordinates == "half_pixel_symmetric" else main.coordinates
-    if coordinates not in COORDINATES or Fraction(float(main.cubic_a)) != main.cubic_a:
+    if coordinates not in COORDINATES:
         return None
     layer = LayerParameters(
         kind=main.kernel,
         coordinates=coordinates,
         rounding=main.rounding,
-        cubic_a=float(main.cubic_a),
+        cubic_a=_float32(main.cubic_a),
         exclude_outside=main.exclude_outside,
         antialias=main.antialias,
         target_height=pair[0].n_out,
@@ -102,4 +104,9 @@ def _stated_scale(axis: AxisMap) -> float:
     """The scale to state: none where it is the ratio of the lengths, or the axis keeps every pixel."""
     if not isinstance(axis, AxisResize) or axis.is_identity or axis.scale is None:
         return 0.0
-    return 0.0 if axis.scale == Fraction(axis.n_out, axis.n_in) else float(axis.scale)
+    return 0.0 if axis.scale == Fraction(axis.n_out, axis.n_in) else _float32(axis.scale)
+
+
+def _float32(value: Fraction) -> float:
+    """As the layer's parameters are stored; where that is not exact, the comparison of matrices finds it."""
+    return float(np.float32(float(value)))

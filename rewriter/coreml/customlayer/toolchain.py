@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rewriter.errors import RewriterError, UsageError
 
-__all__ = ["HARNESS", "SOURCES", "STUBS", "CompileError", "Toolchain", "find_toolchain", "missing_packages"]
+__all__ = ["HARNESS", "SOURCES", "STUBS", "XCODE", "CompileError", "Toolchain", "find_toolchain", "missing_packages"]
 
 _HERE = Path(__file__).parent
 SOURCES = _HERE / "sources"
 STUBS = _HERE / "stubs"
 HARNESS = _HERE / "harness"
+XCODE = _HERE / "xcode"
 
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 _GNUSTEP_HEADERS = Path("/usr/include/GNUstep")
