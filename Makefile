@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench custom-layer-check clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,17 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.installed
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks run
+
+# The custom layer's sources without Apple's tools: types, arm64 objects, and random cases against the algebra. What is
+# missing comes from Debian's packages where they can be installed; elsewhere the check says what to install.
+custom-layer-check: $(VENV)/.installed
+	@missing="$$($(BIN)/python -m rewriter.coreml.customlayer.checking --missing)"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get install --yes --no-install-recommends $$missing || \
+			{ apt-get update && apt-get install --yes --no-install-recommends $$missing; }; \
+	fi
+	$(BIN)/python -m rewriter.coreml.customlayer.checking
+	$(BIN)/python -m pytest tests/coreml/customlayer
 
 clean:
 	rm -rf $(VENV) build
