@@ -16,7 +16,15 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Contour", "contour_figure", "label_map", "windows_of_disagreement"]
+__all__ = [
+    "Contour",
+    "contour_figure",
+    "draw_contours",
+    "label_map",
+    "mark_window",
+    "middle_level",
+    "windows_of_disagreement",
+]
 
 _INSETS = 3
 _REFERENCE_COLOUR = "#facc15"
@@ -113,12 +121,12 @@ def contour_figure(
     FigureCanvasAgg(figure)
     grid = figure.add_gridspec(max(1, len(corners)), 2, width_ratios=(3.2, 1.0))
     main = figure.add_subplot(grid[:, 0])
-    _draw(main, image, reference, candidates, level, line_width=1.3)
+    draw_contours(main, image, reference, candidates, level, line_width=1.3)
     for number, (row, column) in enumerate(corners, start=1):
         box = (column - 0.5, row - 0.5, side)
-        _mark(main, box, str(number))
+        mark_window(main, box, str(number))
         inset = figure.add_subplot(grid[number - 1, 1])
-        _draw(inset, image, reference, candidates, level, line_width=2.2)
+        draw_contours(inset, image, reference, candidates, level, line_width=2.2)
         inset.set_xlim(box[0], box[0] + side)
         inset.set_ylim(box[1] + side, box[1])
         inset.set_title(f"{number}: enlarged {wanted.shape[1] / side:.0f}×", fontsize=10, loc="left")
@@ -142,7 +150,7 @@ def _window_sums(values: np.ndarray, size: int) -> np.ndarray:
     return table[size:, size:] - table[:-size, size:] - table[size:, :-size] + table[:-size, :-size]
 
 
-def _draw(
+def draw_contours(
     axes: Axes,
     image: np.ndarray,
     reference: Contour,
@@ -151,6 +159,7 @@ def _draw(
     *,
     line_width: float,
 ) -> None:
+    """Draw the image, the reference's area and the candidates' contours; pixel centres lie at integers."""
     height, width = reference.output.shape[:2]
     # Pixel centres of the output map lie at integers; the image is stretched over the same square.
     axes.imshow(_displayable(image), extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="nearest")
@@ -185,7 +194,8 @@ def _fields(output: np.ndarray, level: float) -> list[np.ndarray]:
     return fields
 
 
-def _mark(axes: Axes, box: tuple[float, float, int], text: str) -> None:
+def mark_window(axes: Axes, box: tuple[float, float, int], text: str) -> None:
+    """Frame the window `box` (x, y, side in pixels) and write `text` into its corner."""
     from matplotlib.patches import Rectangle
 
     x, y, side = box
