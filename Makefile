@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint bench custom-layer-check clean
+.PHONY: demo test lint bench custom-layer-check figure clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,20 @@ custom-layer-check: $(VENV)/.installed
 	fi
 	$(BIN)/python -m rewriter.coreml.customlayer.checking
 	$(BIN)/python -m pytest tests/coreml/customlayer
+
+# docs/figures/segmentation.png from the trained sample network: the deployed Core ML model beside two lost modes.
+FIGURE := build/figure
+figure: export PATH := $(abspath $(BIN)):$(PATH)
+figure: $(VENV)/.installed
+	mkdir -p $(FIGURE)
+	python -m models build segmenter -o $(FIGURE)/segmenter.keras
+	python -m models image -o $(FIGURE)/input.npy
+	rewriter deploy $(FIGURE)/segmenter.keras --target iOS13 --custom-layer always -o $(FIGURE)
+	rewrite $(FIGURE)/model.onnx --intent half_pixel -o $(FIGURE)/half_pixel.onnx
+	rewrite $(FIGURE)/model.onnx --intent asymmetric -o $(FIGURE)/asymmetric.onnx
+	rewriter figure $(FIGURE)/segmenter.keras $(FIGURE)/model.mlmodel $(FIGURE)/half_pixel.onnx \
+		$(FIGURE)/asymmetric.onnx --input $(FIGURE)/input.npy --label 'Core ML, custom layer (simulated)' \
+		--label 'half-pixel centres' --label 'asymmetric' -o docs/figures/segmentation.png
 
 clean:
 	rm -rf $(VENV) build
