@@ -91,7 +91,9 @@ def command(
         if emit_sources is not None:
             from rewriter.coreml.customlayer.emitting import emit_sources as emit
 
-            out.print(f"wrote {len(emit(emit_sources, lowered.resizes))} files to {emit_sources}", markup=False)
+            out.print(
+                f"wrote {len(emit(emit_sources, lowered.resizes))} files to {emit_sources}", markup=False
+            )
         emit_json(_payload(lowered, output), json_path)
 
 

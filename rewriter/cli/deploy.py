@@ -58,8 +58,8 @@ def command(
 ) -> None:
     """Take SOURCE (a .keras file, .h5 file or SavedModel directory) to a verified Core ML model.
 
-    Leaves model.onnx, model.mlpackage (model.mlmodel for iOS13 and iOS14), report.html and report.json in DIR. When a verification fails, the exit code
-    is 1 and the models are under DIR/rejected.
+    Leaves model.onnx, model.mlpackage (model.mlmodel for iOS13 and iOS14), report.html and report.json in DIR. When a
+    verification fails, the exit code is 1 and the models are under DIR/rejected.
     """
     out = console(json_path)
     with reporting_errors(json_path):

@@ -12,7 +12,9 @@ from rewriter.cli.common import console, emit_json, json_option, reporting_error
 @click.command()
 @click.argument("reference")
 @click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE…")
-@click.option("--input", "image", required=True, metavar="IMAGE", help="A picture (.png) or array (.npy, .npz).")
+@click.option(
+    "--input", "image", required=True, metavar="IMAGE", help="A picture (.png) or array (.npy, .npz)."
+)
 @click.option(
     "-o",
     "--output",

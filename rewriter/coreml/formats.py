@@ -50,9 +50,7 @@ class ProgramFormat:
         """`rewriter.coreml.lowering.lower` with this format's options."""
         from rewriter.coreml.lowering import lower
 
-        return lower(
-            model, target=self.target, precision=self.precision, shapes=shapes, progress=progress
-        )
+        return lower(model, target=self.target, precision=self.precision, shapes=shapes, progress=progress)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def read_maps(
         raise UsageError("the picture is of networks with one input")
     cases = read_cases(Path(image), runners[0].inputs)
     (picture,) = next(iter(cases.values())).values()
-    maps = []
+    maps: list[np.ndarray] = []
     for runner in runners:
         outputs = runner.run({runner.inputs[0].name: picture})
         if len(outputs) != 1:
@@ -99,8 +99,7 @@ def compare_outputs(reference: Contour, candidates: Sequence[Contour]) -> dict[s
     level = middle_level(reference.output)
     wanted = label_map(reference.output, level)
     return {
-        candidate.label: int((label_map(candidate.output, level) != wanted).sum())
-        for candidate in candidates
+        candidate.label: int((label_map(candidate.output, level) != wanted).sum()) for candidate in candidates
     }
 
 
@@ -135,7 +134,8 @@ def comparison_figure(
 
     figure = Figure(figsize=(12.0, 9.6), layout="constrained")
     FigureCanvasAgg(figure)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(3.6, 1.0))
+    panels: Any = figure.subfigures(2, 1, height_ratios=(3.6, 1.0))
+    upper, lower = panels
     _draw_maps(upper, image, reference, candidates)
     from rewriter.figures.grids import draw_grids
 

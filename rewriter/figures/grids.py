@@ -42,8 +42,8 @@ class SamplingGrid:
         """Source coordinates in input pixels, clamped into the input as every implementation does."""
         if self.axis is None:
             return []
-        last = self.axis.n_in - 1
-        return [float(min(max(x, 0), last)) for x in self.axis.source_coordinates()]
+        last = float(self.axis.n_in - 1)
+        return [min(max(float(x), 0.0), last) for x in self.axis.source_coordinates()]
 
 
 def sampling_grids(n_in: int, n_out: int) -> list[SamplingGrid]:

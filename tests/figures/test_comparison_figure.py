@@ -78,7 +78,9 @@ def test_svg_holds_the_labels_and_is_reproducible(files: tuple[str, str, str], t
     drawn = []
     for name in ("a.svg", "b.svg"):
         output = tmp_path / name
-        result = CliRunner().invoke(main, ["figure", reference, candidate, "--input", picture, "-o", str(output)])
+        result = CliRunner().invoke(
+            main, ["figure", reference, candidate, "--input", picture, "-o", str(output)]
+        )
         assert result.exit_code == 0, result.output
         drawn.append(output.read_text())
     assert drawn[0] == drawn[1]

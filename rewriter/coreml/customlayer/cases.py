@@ -109,7 +109,8 @@ def read_answers(path: Path, count: int) -> list[Answer]:
         InputError: fewer or more than that.
     """
     content = path.read_bytes()
-    answers, position = [], 0
+    answers: list[Answer] = []
+    position = 0
     while position < len(content) and len(answers) < count:
         shape = struct.unpack_from("<3q", content, position)
         position += 24

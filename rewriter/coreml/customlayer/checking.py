@@ -1,8 +1,8 @@
 """`python -m rewriter.coreml.customlayer.checking`: check the custom layer's sources without Apple's tools.
 
 They are type-checked against stand-ins for Apple's headers, compiled to an arm64 object for iOS, and linked with
-GNUstep and run: the CPU path, and the Metal path on a fake GPU that executes the kernel's arithmetic as C. What is not
-checked: the Metal compiler, Apple's own headers, and execution on a GPU.
+GNUstep and run: the CPU path, and the Metal path on a fake GPU that executes the kernel's arithmetic as C. What is
+not checked: the Metal compiler, Apple's own headers, and execution on a GPU.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ def compile_for_ios(
             )
 
 
-def run_cases(
-    cases: list[Case], directory: Path = SOURCES, tools: Toolchain | None = None
-) -> RunResult:
+def run_cases(cases: list[Case], directory: Path = SOURCES, tools: Toolchain | None = None) -> RunResult:
     """Compile the layer in `directory` for this machine, run `cases`, and compare with the algebra.
 
     Raises:
@@ -117,9 +115,7 @@ def _distance(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 @click.command()
-@click.argument(
-    "directory", default=SOURCES, type=click.Path(path_type=Path, exists=True, file_okay=False)
-)
+@click.argument("directory", default=SOURCES, type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--cases", "count", default=600, show_default=True, help="Random cases to run.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--missing", is_flag=True, help="Only print the Debian packages that are missing.")

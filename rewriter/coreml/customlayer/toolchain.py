@@ -9,7 +9,16 @@ from pathlib import Path
 
 from rewriter.errors import RewriterError, UsageError
 
-__all__ = ["HARNESS", "SOURCES", "STUBS", "XCODE", "CompileError", "Toolchain", "find_toolchain", "missing_packages"]
+__all__ = [
+    "HARNESS",
+    "SOURCES",
+    "STUBS",
+    "XCODE",
+    "CompileError",
+    "Toolchain",
+    "find_toolchain",
+    "missing_packages",
+]
 
 _HERE = Path(__file__).parent
 SOURCES = _HERE / "sources"
@@ -115,9 +124,7 @@ class Toolchain:
 
     @staticmethod
     def _clang(*arguments: str) -> None:
-        done = subprocess.run(
-            ["clang", *_WARNINGS, *arguments], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["clang", *_WARNINGS, *arguments], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise CompileError(done.stderr.strip() or f"clang failed with exit code {done.returncode}")
 

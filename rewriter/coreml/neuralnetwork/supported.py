@@ -11,17 +11,102 @@ __all__ = ["SUPPORTED_LAYERS", "check_layers"]
 # PoolingLayerParams.PoolingType of NeuralNetwork.proto.
 _AVERAGE = 1
 
-SUPPORTED_LAYERS = frozenset(
-    """acos acosh activation add addBroadcastable argMax argMin asin asinh atan atanh batchedMatmul batchnorm bias
-    ceil clampedReLU clip concat concatND constantPad convolution copy cos cosh crop cropResize custom
-    divideBroadcastable equal erf exp2 expandDims flattenTo2D floor floorDivBroadcastable gather gatherAlongAxis gelu
-    greaterEqual greaterThan innerProduct l2normalize layerNormalization lessEqual lessThan loadConstantND logicalAnd
-    logicalNot logicalOr logicalXor lrn max maxBroadcastable min minBroadcastable modBroadcastable multiply
-    multiplyBroadcastable notEqual padding pooling powBroadcastable rankPreservingReshape reduceL1 reduceL2
-    reduceLogSum reduceLogSumExp reduceMax reduceMean reduceMin reduceProd reduceSum reduceSumSquare reorganizeData
-    reshapeStatic resizeBilinear round scale sign sin sinh sliceStatic softmax softmaxND splitND squeeze stack
-    subtractBroadcastable tan tanh tile transpose unary upsample whereBroadcastable""".split()
-)
+_LAYERS_BY_FAMILY: dict[str, tuple[str, ...]] = {
+    "activation": ("activation", "clampedReLU", "gelu", "softmax", "softmaxND"),
+    "functions of one tensor": (
+        "acos",
+        "acosh",
+        "asin",
+        "asinh",
+        "atan",
+        "atanh",
+        "ceil",
+        "clip",
+        "copy",
+        "cos",
+        "cosh",
+        "erf",
+        "exp2",
+        "floor",
+        "logicalNot",
+        "round",
+        "sign",
+        "sin",
+        "sinh",
+        "tan",
+        "tanh",
+        "unary",
+    ),
+    "arithmetic": (
+        "add",
+        "addBroadcastable",
+        "divideBroadcastable",
+        "floorDivBroadcastable",
+        "max",
+        "maxBroadcastable",
+        "min",
+        "minBroadcastable",
+        "modBroadcastable",
+        "multiply",
+        "multiplyBroadcastable",
+        "powBroadcastable",
+        "subtractBroadcastable",
+    ),
+    "comparison and logic": (
+        "equal",
+        "greaterEqual",
+        "greaterThan",
+        "lessEqual",
+        "lessThan",
+        "logicalAnd",
+        "logicalOr",
+        "logicalXor",
+        "notEqual",
+        "whereBroadcastable",
+    ),
+    "windows and products": ("batchedMatmul", "convolution", "innerProduct", "pooling"),
+    "normalization": ("batchnorm", "bias", "l2normalize", "layerNormalization", "lrn", "scale"),
+    "reduction": (
+        "argMax",
+        "argMin",
+        "reduceL1",
+        "reduceL2",
+        "reduceLogSum",
+        "reduceLogSumExp",
+        "reduceMax",
+        "reduceMean",
+        "reduceMin",
+        "reduceProd",
+        "reduceSum",
+        "reduceSumSquare",
+    ),
+    "shape": (
+        "expandDims",
+        "flattenTo2D",
+        "rankPreservingReshape",
+        "reorganizeData",
+        "reshapeStatic",
+        "sliceStatic",
+        "squeeze",
+        "transpose",
+    ),
+    "joining": (
+        "concat",
+        "concatND",
+        "constantPad",
+        "crop",
+        "gather",
+        "gatherAlongAxis",
+        "loadConstantND",
+        "padding",
+        "splitND",
+        "stack",
+        "tile",
+    ),
+    "resizing": ("cropResize", "custom", "resizeBilinear", "upsample"),
+}
+
+SUPPORTED_LAYERS = frozenset(layer for family in _LAYERS_BY_FAMILY.values() for layer in family)
 
 
 def check_layers(spec: Any) -> None:

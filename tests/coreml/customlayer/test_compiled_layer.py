@@ -89,7 +89,11 @@ def test_a_wrong_layer_is_noticed(file: str, old: str, new: str, touches_cpu: bo
 
 @needs_compiler
 def test_warnings_are_errors(sources: Path) -> None:
-    edit(sources / "RWAlignedResize.m", "    return performanceShaders;", "    int unused;\n    return performanceShaders;")
+    edit(
+        sources / "RWAlignedResize.m",
+        "    return performanceShaders;",
+        "    int unused;\n    return performanceShaders;",
+    )
     with pytest.raises(CompileError, match="unused"):
         check_types(sources)
 

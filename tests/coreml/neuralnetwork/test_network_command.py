@@ -77,7 +77,11 @@ def test_simulate_and_trace(model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("net.mlpackage", ("--target", "iOS15", "--custom-layer", "always"), "no ML program that has a custom"),
+        (
+            "net.mlpackage",
+            ("--target", "iOS15", "--custom-layer", "always"),
+            "no ML program that has a custom",
+        ),
         ("net.mlpackage", ("--target", "iOS17", "--emit-sources", "layer"), "no custom layer whose sources"),
         ("net.mlpackage", ("--target", "iOS13"), ".mlmodel"),
         ("net.mlmodel", ("--target", "iOS17"), ".mlpackage"),

@@ -31,9 +31,27 @@ def positive(*shape: int) -> np.ndarray:
 Case = tuple[str, str, tuple[int, ...], dict[str, np.ndarray], dict[str, Any]]
 
 CASES: list[Case] = [
-    ("conv", "Conv", (1, 4, 9, 8), {"w": draw(6, 4, 3, 3), "b": draw(6)}, {"pads": [1, 0, 2, 1], "strides": [2, 1]}),
-    ("depthwise", "Conv", (1, 4, 9, 8), {"w": draw(8, 1, 3, 2), "b": draw(8)}, {"group": 4, "dilations": [2, 1]}),
-    ("same lower", "Conv", (1, 2, 8, 7), {"w": draw(3, 2, 2, 2)}, {"auto_pad": "SAME_LOWER", "strides": [2, 2]}),
+    (
+        "conv",
+        "Conv",
+        (1, 4, 9, 8),
+        {"w": draw(6, 4, 3, 3), "b": draw(6)},
+        {"pads": [1, 0, 2, 1], "strides": [2, 1]},
+    ),
+    (
+        "depthwise",
+        "Conv",
+        (1, 4, 9, 8),
+        {"w": draw(8, 1, 3, 2), "b": draw(8)},
+        {"group": 4, "dilations": [2, 1]},
+    ),
+    (
+        "same lower",
+        "Conv",
+        (1, 2, 8, 7),
+        {"w": draw(3, 2, 2, 2)},
+        {"auto_pad": "SAME_LOWER", "strides": [2, 2]},
+    ),
     ("groups", "Conv", (2, 4, 6, 6), {"w": draw(6, 2, 3, 3)}, {"group": 2, "auto_pad": "SAME_UPPER"}),
     ("transposed", "ConvTranspose", (1, 4, 5, 6), {"w": draw(4, 3, 3, 4), "b": draw(3)}, {"strides": [2, 3]}),
     (
@@ -43,7 +61,13 @@ CASES: list[Case] = [
         {"w": draw(4, 2, 4, 4), "b": draw(4)},
         {"strides": [2, 2], "group": 2, "pads": [1, 0, 1, 2]},
     ),
-    ("max pool", "MaxPool", (1, 3, 9, 8), {}, {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1]}),
+    (
+        "max pool",
+        "MaxPool",
+        (1, 3, 9, 8),
+        {},
+        {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1]},
+    ),
     ("average pool", "AveragePool", (1, 3, 9, 8), {}, {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}),
     (
         "average pool, padding counted",
@@ -124,7 +148,9 @@ CASES: list[Case] = [
 ]
 
 
-def model_of(operator: str, shape: tuple[int, ...], constants: dict[str, Any], attributes: dict[str, Any]) -> Any:
+def model_of(
+    operator: str, shape: tuple[int, ...], constants: dict[str, Any], attributes: dict[str, Any]
+) -> Any:
     node = helper.make_node(operator, ["x", *constants], ["y"], name="node", **attributes)
     graph = helper.make_graph(
         [node],

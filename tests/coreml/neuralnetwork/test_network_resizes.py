@@ -70,12 +70,22 @@ MODES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ),
     (
         "cubic",
-        {"mode": "cubic", "coordinate_transformation_mode": "half_pixel", "sizes": [7, 4], "cubic_coeff_a": -0.5},
+        {
+            "mode": "cubic",
+            "coordinate_transformation_mode": "half_pixel",
+            "sizes": [7, 4],
+            "cubic_coeff_a": -0.5,
+        },
         {"iOS14 never": "batchedMatmul"},
     ),
     (
         "nearest, whole factors",
-        {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor", "sizes": [10, 12]},
+        {
+            "mode": "nearest",
+            "coordinate_transformation_mode": "asymmetric",
+            "nearest_mode": "floor",
+            "sizes": [10, 12],
+        },
         {"iOS13 never": "upsample"},
     ),
     (
@@ -183,7 +193,9 @@ def test_always_refuses_what_the_layer_cannot_compute(model: onnx.ModelProto, ca
 
 
 def test_certificates_name_the_form() -> None:
-    model = resize_model([1, 3, 5, 6], [9, 11], axes=[2, 3], mode="linear", coordinate_transformation_mode="align_corners")
+    model = resize_model(
+        [1, 3, 5, 6], [9, 11], axes=[2, 3], mode="linear", coordinate_transformation_mode="align_corners"
+    )
     (native,) = lower_network(model, custom_layer="never").resizes
     (custom,) = lower_network(model, custom_layer="always").resizes
     assert native["certificate"]["expressed_as"] == "resize_bilinear STRICT_ALIGN_CORNERS"

@@ -92,7 +92,9 @@ class SimulatedNetwork:
         unknown = sorted(set(data) - {feature.spec.name for feature in self._inputs})
         if unknown:
             expected = ", ".join(feature.spec.name for feature in self._inputs)
-            raise InputError(f"has no input '{unknown[0]}'", file=self.path, remedy=f"its inputs are: {expected}")
+            raise InputError(
+                f"has no input '{unknown[0]}'", file=self.path, remedy=f"its inputs are: {expected}"
+            )
         values = {
             feature.spec.name: np.asarray(feature.checked(data.get(feature.spec.name), self.path), np.float32)
             for feature in self._inputs
@@ -139,7 +141,9 @@ def _check(spec: Any, path: Path) -> None:
         kind = message.WhichOneof("layer")
         if kind is None or find_layer(kind) is None:
             raise UnsupportedError(
-                f"layer {kind or 'of no known kind'} is not known to the simulator", file=path, node=message.name
+                f"layer {kind or 'of no known kind'} is not known to the simulator",
+                file=path,
+                node=message.name,
             )
 
 

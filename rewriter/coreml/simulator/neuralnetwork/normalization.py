@@ -42,9 +42,7 @@ def layer_normalization(layer: Layer) -> Array:
 @layer("lrn")
 def lrn(layer: Layer) -> Array:
     p = layer.parameters
-    return mil_kernel(
-        "local_response_norm", x=layer.x, size=p.localSize, alpha=p.alpha, beta=p.beta, k=p.k
-    )
+    return mil_kernel("local_response_norm", x=layer.x, size=p.localSize, alpha=p.alpha, beta=p.beta, k=p.k)
 
 
 @layer("l2normalize")

@@ -36,7 +36,9 @@ def upsample(layer: Layer) -> Array:
     """By whole factors, or by fractional ones with linear interpolation; the spacing is that of the output length."""
     p, x = layer.parameters, layer.x
     factors = tuple(p.fractionalScalingFactor) or tuple(p.scalingFactor) or (1, 1)
-    lengths = [int(np.floor(np.float32(n) * np.float32(f))) for n, f in zip(x.shape[-2:], factors, strict=True)]
+    lengths = [
+        int(np.floor(np.float32(n) * np.float32(f))) for n, f in zip(x.shape[-2:], factors, strict=True)
+    ]
     if enum_name(p, "mode") == "BILINEAR":
         mode = enum_name(p, "linearUpsampleMode")
         return _bilinear(x, lengths[0], lengths[1], _UPSAMPLE_MODES[mode])
