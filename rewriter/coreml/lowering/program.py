@@ -20,6 +20,7 @@ from rewriter.coreml.lowering.node import Node
 from rewriter.coreml.lowering.registry import lowerings
 from rewriter.coreml.lowering.values import MAX_RANK, mil_type, narrow, static_shape
 from rewriter.errors import UnsupportedError
+from rewriter.resampling.coreml import NETWORK_TARGETS
 
 __all__ = ["BuiltProgram", "Progress", "build_program"]
 
@@ -213,7 +214,9 @@ def _port_value(name: str, environment: Environment, function: Function) -> Var:
     var = _computed_constant(value, function) if value is not None else environment.var(name)
     if var.dtype == types.bool:
         var = mb.cast(x=var, dtype="int32")
-    return mb.expand_dims(x=var, axes=[0]) if var.rank == 0 else var
+    # In the neuralnetwork format a tensor without axes has one axis already.
+    has_axes = var.rank > 0 or environment.target in NETWORK_TARGETS
+    return var if has_axes else mb.expand_dims(x=var, axes=[0])
 
 
 def _computed_constant(value: np.ndarray, function: Function) -> Var:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rewriter.coreml.lowering.quiet import quiet_coremltools
 from rewriter.coreml.neuralnetwork.file import save_network
-from rewriter.coreml.neuralnetwork.supported import check_layers
+from rewriter.coreml.neuralnetwork.supported import check_layers, check_scalars
 from rewriter.errors import UnsupportedError, UsageError, require
 from rewriter.model import Model
 
@@ -124,6 +124,7 @@ def lower_network(
         assert custom_resize.rw_aligned_resize is not None  # registers the operator
         graph = prepare(proto, lowerings().keys(), shapes)
         built = build_program(graph, resolved, read=model.array, progress=progress, custom_layer=custom_layer)
+        check_scalars(built.program)
         mlmodel = _convert(ct, built.program, resolved)
     if proto.doc_string:
         mlmodel.short_description = proto.doc_string

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,17 @@ import onnx
 import pytest
 
 Arrays = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_garbage_collection() -> Iterator[None]:
+    # coremltools collects garbage after every conversion; the modules that are loaded need not be looked at again.
+    import coremltools  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -63,6 +63,18 @@ def slice_static(layer: Layer) -> Array:
     return result if result.ndim else result.reshape(1)
 
 
+@layer("slice")
+def slice_one_axis(layer: Layer) -> Array:
+    """Channels, rows or columns, from `startIndex` up to `endIndex`, which is exclusive."""
+    p = layer.parameters
+    if p.startIndex < 0 or p.endIndex < 0:
+        raise layer.refuse("what an end that is counted from the end includes is not documented")
+    axis = {"CHANNEL_AXIS": -3, "HEIGHT_AXIS": -2, "WIDTH_AXIS": -1}[enum_name(p, "axis")]
+    index: list[slice] = [slice(None)] * layer.x.ndim
+    index[axis] = slice(int(p.startIndex), int(p.endIndex), int(p.stride) or 1)
+    return layer.x[tuple(index)]
+
+
 @layer("reorganizeData")
 def reorganize_data(layer: Layer) -> Array:
     """Between channels and pixels."""
