@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 
 from rewriter.coreml.simulator.call import Array
+from rewriter.coreml.simulator.kernels.activation import sigmoid_of
 from rewriter.coreml.simulator.kernels.elementwise_unary import error_function
 from rewriter.coreml.simulator.neuralnetwork.layer import Layer, enum_name, layer, read_weights
 
 __all__: list[str] = []
-
-
-def _sigmoid(x: Array) -> Array:
-    return 0.5 * (np.tanh(0.5 * x) + 1)
 
 
 def _softplus(x: Array) -> Array:
@@ -29,7 +26,7 @@ _FUNCTIONS: dict[str, Callable[[Array, Any], Array]] = {
     "thresholdedReLU": lambda x, p: np.where(x >= p.alpha, x, np.zeros_like(x)),
     "tanh": lambda x, p: np.tanh(x),
     "scaledTanh": lambda x, p: np.float32(p.alpha) * np.tanh(np.float32(p.beta) * x),
-    "sigmoid": lambda x, p: _sigmoid(x),
+    "sigmoid": lambda x, p: sigmoid_of(x),
     "sigmoidHard": lambda x, p: np.clip(np.float32(p.alpha) * x + np.float32(p.beta), 0, 1),
     "ELU": lambda x, p: np.where(x >= 0, x, np.float32(p.alpha) * np.expm1(np.minimum(x, 0))),
     "softsign": lambda x, p: x / (1 + np.abs(x)),
@@ -93,4 +90,4 @@ def gelu(layer: Layer) -> Array:
         return 0.5 * x * (1 + error_function(x / np.float32(np.sqrt(2))))
     if mode == "TANH_APPROXIMATION":
         return 0.5 * x * (1 + np.tanh(np.float32(np.sqrt(2 / np.pi)) * (x + np.float32(0.044715) * x**3)))
-    return x * _sigmoid(np.float32(1.702) * x)
+    return x * sigmoid_of(np.float32(1.702) * x)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from rewriter.coreml.simulator.call import Array
-from rewriter.coreml.simulator.kernels.resizing import bilinear_grid
 from rewriter.coreml.simulator.neuralnetwork.layer import Layer, enum_name, layer, mil_kernel
 
 __all__: list[str] = []
@@ -72,16 +71,6 @@ def crop_resize(layer: Layer) -> Array:
 
 
 def _bilinear(x: Array, height: int, width: int, mode: str) -> Array:
-    for axis, target in ((-2, height), (-1, width)):
-        x = _interpolated(x, axis, bilinear_grid(mode, x.shape[axis], target))
-    return x
-
-
-def _interpolated(x: Array, axis: int, grid: Array) -> Array:
-    """x at the coordinates `grid` along an axis; a weighted sum of the two neighbours."""
-    low = np.floor(grid).astype(np.int64)
-    high = np.minimum(low + 1, x.shape[axis] - 1)
-    shape = [1] * x.ndim
-    shape[axis] = -1
-    part = (grid - low).astype(np.float32).reshape(shape)
-    return np.take(x, low, axis) * (1 - part) + np.take(x, high, axis) * part
+    return mil_kernel(
+        "resize_bilinear", x=x, target_size_height=height, target_size_width=width, sampling_mode=mode
+    )
