@@ -13,11 +13,9 @@ import numpy as np
 from rewriter.errors import InputError, UsageError
 from rewriter.verification.report.figure import (
     Contour,
-    draw_contours,
+    draw_comparison,
     label_map,
-    mark_window,
     middle_level,
-    windows_of_disagreement,
 )
 
 __all__ = ["FORMATS", "GRID", "compare_outputs", "comparison_figure", "read_maps"]
@@ -28,7 +26,6 @@ GRID = (5, 10)
 
 _COLOURS = ("#16a34a", "#dc2626", "#2563eb", "#9333ea", "#0891b2", "#ea580c")
 _STYLES = ("dashed", "solid", "solid", "solid", "solid", "solid")
-_INSETS = 3
 _SMALLEST = 8
 
 
@@ -136,7 +133,8 @@ def comparison_figure(
     FigureCanvasAgg(figure)
     panels: Any = figure.subfigures(2, 1, height_ratios=(3.6, 1.0))
     upper, lower = panels
-    _draw_maps(upper, image, reference, candidates)
+    draw_comparison(upper, image, reference, list(candidates)[::-1])
+    _add_legend(upper, reference, candidates)
     from rewriter.figures.grids import draw_grids
 
     draw_grids(lower.add_subplot(), *grid)
@@ -146,27 +144,6 @@ def comparison_figure(
     with matplotlib.rc_context({"svg.hashsalt": "rewriter"}):
         figure.savefig(buffer, format=file_format, dpi=110, metadata=metadata)
     return buffer.getvalue()
-
-
-def _draw_maps(panel: Any, image: np.ndarray, reference: Contour, candidates: Sequence[Contour]) -> None:
-    level = middle_level(reference.output)
-    wanted = label_map(reference.output, level)
-    maps = [label_map(candidate.output, level) for candidate in candidates]
-    side = max(_SMALLEST, min(wanted.shape) // 6)
-    corners = windows_of_disagreement(wanted, maps, side, _INSETS)
-    below_first = list(candidates)[::-1]
-    places = panel.add_gridspec(max(1, len(corners)), 2, width_ratios=(3.0, 1.0))
-    main = panel.add_subplot(places[:, 0])
-    draw_contours(main, image, reference, below_first, level, line_width=1.3)
-    for number, (row, column) in enumerate(corners, start=1):
-        box = (column - 0.5, row - 0.5, side)
-        mark_window(main, box, str(number))
-        inset = panel.add_subplot(places[number - 1, 1])
-        draw_contours(inset, image, reference, below_first, level, line_width=2.2)
-        inset.set_xlim(box[0], box[0] + side)
-        inset.set_ylim(box[1] + side, box[1])
-        inset.set_title(f"{number}: enlarged {wanted.shape[1] / side:.0f}×", fontsize=10, loc="left")
-    _add_legend(panel, reference, candidates)
 
 
 def _add_legend(panel: Any, reference: Contour, candidates: Sequence[Contour]) -> None:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Contour",
     "contour_figure",
-    "draw_contours",
+    "draw_comparison",
     "label_map",
-    "mark_window",
     "middle_level",
     "windows_of_disagreement",
 ]
@@ -111,25 +110,9 @@ def contour_figure(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    level = middle_level(reference.output)
-    wanted = label_map(reference.output, level)
-    maps = [label_map(candidate.output, level) for candidate in candidates]
-    side = max(8, min(wanted.shape) // 6)
-    corners = windows_of_disagreement(wanted, maps, side)
-
     figure = Figure(figsize=(12.0, 7.4), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(max(1, len(corners)), 2, width_ratios=(3.2, 1.0))
-    main = figure.add_subplot(grid[:, 0])
-    draw_contours(main, image, reference, candidates, level, line_width=1.3)
-    for number, (row, column) in enumerate(corners, start=1):
-        box = (column - 0.5, row - 0.5, side)
-        mark_window(main, box, str(number))
-        inset = figure.add_subplot(grid[number - 1, 1])
-        draw_contours(inset, image, reference, candidates, level, line_width=2.2)
-        inset.set_xlim(box[0], box[0] + side)
-        inset.set_ylim(box[1] + side, box[1])
-        inset.set_title(f"{number}: enlarged {wanted.shape[1] / side:.0f}×", fontsize=10, loc="left")
+    draw_comparison(figure, image, reference, candidates)
     handles: list[Any] = [Patch(color=_REFERENCE_COLOUR, alpha=0.35, label=reference.label)]
     handles += [
         Line2D([], [], color=candidate.colour, linestyle=candidate.style, linewidth=2, label=candidate.label)
@@ -143,6 +126,31 @@ def contour_figure(
     return buffer.getvalue()
 
 
+def draw_comparison(panel: Any, image: np.ndarray, reference: Contour, candidates: Sequence[Contour]) -> None:
+    """The image with all contours, and beside it the windows where the candidates part most, enlarged.
+
+    Args:
+        panel: a matplotlib figure or subfigure.
+        image, reference, candidates: as `contour_figure`.
+    """
+    level = middle_level(reference.output)
+    wanted = label_map(reference.output, level)
+    maps = [label_map(candidate.output, level) for candidate in candidates]
+    side = max(8, min(wanted.shape) // 6)
+    corners = windows_of_disagreement(wanted, maps, side)
+    grid = panel.add_gridspec(max(1, len(corners)), 2, width_ratios=(3.2, 1.0))
+    main = panel.add_subplot(grid[:, 0])
+    _draw(main, image, reference, candidates, level, line_width=1.3)
+    for number, (row, column) in enumerate(corners, start=1):
+        box = (column - 0.5, row - 0.5, side)
+        _mark(main, box, str(number))
+        inset = panel.add_subplot(grid[number - 1, 1])
+        _draw(inset, image, reference, candidates, level, line_width=2.2)
+        inset.set_xlim(box[0], box[0] + side)
+        inset.set_ylim(box[1] + side, box[1])
+        inset.set_title(f"{number}: enlarged {wanted.shape[1] / side:.0f}×", fontsize=10, loc="left")
+
+
 def _window_sums(values: np.ndarray, size: int) -> np.ndarray:
     """Sum over every size×size window, by a summed-area table."""
     table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), dtype=np.int64)
@@ -150,7 +158,7 @@ def _window_sums(values: np.ndarray, size: int) -> np.ndarray:
     return table[size:, size:] - table[:-size, size:] - table[size:, :-size] + table[:-size, :-size]
 
 
-def draw_contours(
+def _draw(
     axes: Axes,
     image: np.ndarray,
     reference: Contour,
@@ -159,7 +167,6 @@ def draw_contours(
     *,
     line_width: float,
 ) -> None:
-    """Draw the image, the reference's area and the candidates' contours; pixel centres lie at integers."""
     height, width = reference.output.shape[:2]
     # Pixel centres of the output map lie at integers; the image is stretched over the same square.
     axes.imshow(_displayable(image), extent=(-0.5, width - 0.5, height - 0.5, -0.5), interpolation="nearest")
@@ -194,8 +201,7 @@ def _fields(output: np.ndarray, level: float) -> list[np.ndarray]:
     return fields
 
 
-def mark_window(axes: Axes, box: tuple[float, float, int], text: str) -> None:
-    """Frame the window `box` (x, y, side in pixels) and write `text` into its corner."""
+def _mark(axes: Axes, box: tuple[float, float, int], text: str) -> None:
     from matplotlib.patches import Rectangle
 
     x, y, side = box

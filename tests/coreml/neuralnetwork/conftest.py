@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,9 @@ import numpy as np
 import onnx
 import pytest
 
+from tests.coreml.lowering.conftest import _cheap_garbage_collection, run_onnxruntime  # noqa: F401 - fixtures
+
 Arrays = dict[str, np.ndarray]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _cheap_garbage_collection() -> Iterator[None]:
-    # coremltools collects garbage after every conversion; the modules that are loaded need not be looked at again.
-    import coremltools  # noqa: F401
-
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
@@ -41,22 +31,5 @@ def run_network(tmp_path: Path) -> Callable[..., Arrays]:
             feeds[port.name] = np.asarray(array).astype(port.dtype).reshape(port.shape)
         results = simulated.predict(feeds)
         return {value.name: np.asarray(results[lowered.names[value.name]]) for value in model.graph.output}
-
-    return run
-
-
-@pytest.fixture
-def run_onnxruntime() -> Callable[..., Arrays]:
-    """``run_onnxruntime(model, inputs) -> outputs`` by name, graph optimisations off."""
-    import onnxruntime
-
-    def run(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> Arrays:
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        names = [value.name for value in session.get_outputs()]
-        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
     return run
