@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,10 @@ from rewriter.coreml.simulator.state import SimulatedState
 from rewriter.errors import InputError, UnsupportedError, UsageError
 from rewriter.tensorspec import TensorSpec
 
-__all__ = ["SimulatedNetwork", "load_network"]
+__all__ = ["Exchange", "SimulatedNetwork", "load_network"]
+
+Exchange = Callable[[np.ndarray], np.ndarray]
+"""Stands in for a layer: its output from its first input."""
 
 
 def load_network(path: str | Path) -> SimulatedNetwork:
@@ -49,6 +52,7 @@ class SimulatedNetwork:
         function: always ``main``.
         unproven: empty: layers whose behaviour is not documented are refused.
         states: always empty.
+        metadata: user-defined entries of the file.
     """
 
     simulated = True
@@ -61,6 +65,7 @@ class SimulatedNetwork:
         self.unproven: list[str] = []
         self.states: list[Any] = []
         self._layers = list(spec.neuralNetwork.layers)
+        self.metadata: dict[str, str] = dict(spec.description.metadata.userDefined)
         _check(spec, path)
         inputs, outputs = read_features(spec, _Main(), self.function, path)
         self._inputs: list[Feature | ImageFeature] = inputs
@@ -71,6 +76,11 @@ class SimulatedNetwork:
     def inputs(self) -> list[TensorSpec]:
         """Name, shape and element type of each input."""
         return [feature.spec for feature in self._inputs]
+
+    @property
+    def layers(self) -> list[Any]:
+        """The protobuf messages of the layers, in the order in which they run."""
+        return list(self._layers)
 
     @property
     def outputs(self) -> list[TensorSpec]:
@@ -87,8 +97,12 @@ class SimulatedNetwork:
         state: SimulatedState | None = None,
         *,
         trace: Literal["all"] | Iterable[str] = (),
+        exchanged: Mapping[str, Exchange] | None = None,
     ) -> dict[str, Any]:
-        """Run the network; arguments and result as `SimulatedModel.predict`."""
+        """Run the network; arguments and result as `SimulatedModel.predict`.
+
+        `exchanged` gives, by the name of a tensor, what makes it from the first input of its layer instead.
+        """
         unknown = sorted(set(data) - {feature.spec.name for feature in self._inputs})
         if unknown:
             expected = ", ".join(feature.spec.name for feature in self._inputs)
@@ -99,18 +113,22 @@ class SimulatedNetwork:
             feature.spec.name: np.asarray(feature.checked(data.get(feature.spec.name), self.path), np.float32)
             for feature in self._inputs
         }
-        kept = self._run(values, self._traced(trace))
+        kept = self._run(values, self._traced(trace), exchanged or {})
         results = {
             feature.spec.name: feature.presented(kept.pop(feature.spec.name)) for feature in self._outputs
         }
         return {**results, **kept}
 
-    def _run(self, values: dict[str, np.ndarray], traced: frozenset[str]) -> dict[str, np.ndarray]:
+    def _run(
+        self, values: dict[str, np.ndarray], traced: frozenset[str], exchanged: Mapping[str, Exchange]
+    ) -> dict[str, np.ndarray]:
         wanted = traced | {feature.spec.name for feature in self._outputs}
         kept = {name: value for name, value in values.items() if name in wanted}
         with np.errstate(all="ignore"):
             for index, message in enumerate(self._layers):
-                results = _evaluated(message, [values[name] for name in message.input])
+                given = [values[name] for name in message.input]
+                other = exchanged.get(message.output[0])
+                results = _evaluated(message, given) if other is None else [other(given[0])]
                 for name, value in zip(message.output, results, strict=True):
                     values[name] = value
                     if name in wanted:
