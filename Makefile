@@ -45,12 +45,12 @@ bench: $(VENV)/.installed
 # The custom layer's sources without Apple's tools: types, arm64 objects, and random cases against the algebra. What is
 # missing comes from Debian's packages where they can be installed; elsewhere the check says what to install.
 custom-layer-check: $(VENV)/.installed
-	@missing="$$($(BIN)/python -m rewriter.coreml.customlayer.checking --missing)"; \
+	@missing="$$($(BIN)/python -m rewriter.coreml.customlayer --missing)"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get install --yes --no-install-recommends $$missing || \
 			{ apt-get update && apt-get install --yes --no-install-recommends $$missing; }; \
 	fi
-	$(BIN)/python -m rewriter.coreml.customlayer.checking
+	$(BIN)/python -m rewriter.coreml.customlayer
 	$(BIN)/python -m pytest tests/coreml/customlayer
 
 # docs/figures/segmentation.png from the trained sample network: the deployed Core ML model beside two lost modes.

@@ -70,7 +70,7 @@ def command(
     explain: bool,
     json_path: str | None,
 ) -> None:
-    """Lower an ONNX model to a Core ML package."""
+    """Lower an ONNX model to a Core ML package, or to a .mlmodel file for targets iOS13 and iOS14."""
     with reporting_errors(json_path):
         from rewriter.coreml.formats import choose_format
         from rewriter.model import Model
@@ -88,6 +88,8 @@ def command(
             )
             lowered.save(output)
         _print(out, lowered, output, explain)
+        if any(entry["kind"] == "custom" for entry in lowered.resizes) and emit_sources is None:
+            out.print("to load it, an app needs the class RWAlignedResize: --emit-sources DIR writes it")
         if emit_sources is not None:
             from rewriter.coreml.customlayer.emitting import emit_sources as emit
 

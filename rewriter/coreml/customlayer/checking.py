@@ -1,4 +1,4 @@
-"""`python -m rewriter.coreml.customlayer.checking`: check the custom layer's sources without Apple's tools.
+"""Check the custom layer's sources without Apple's tools; `python -m rewriter.coreml.customlayer` does it.
 
 They are type-checked against stand-ins for Apple's headers, compiled to an arm64 object for iOS, and linked with
 GNUstep and run: the CPU path, and the Metal path on a fake GPU that executes the kernel's arithmetic as C. What is
@@ -12,18 +12,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 
-from rewriter.cli.common import EXIT_FAILED, reporting_errors
-from rewriter.coreml.customlayer.cases import Case, expected, random_cases, read_answers, write_cases
+from rewriter.coreml.customlayer.cases import Case, expected, read_answers, write_cases
 from rewriter.coreml.customlayer.toolchain import (
     SOURCES,
     XCODE,
     CompileError,
     Toolchain,
     find_toolchain,
-    missing_packages,
 )
 
 __all__ = ["TOLERANCE", "RunResult", "check_types", "compile_for_ios", "run_cases"]
@@ -112,38 +109,3 @@ def _distance(found: np.ndarray, wanted: np.ndarray) -> float:
     if found.shape != wanted.shape or not np.isfinite(found).all():
         return float("inf")
     return float(np.abs(found - wanted).max())
-
-
-@click.command()
-@click.argument("directory", default=SOURCES, type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--cases", "count", default=600, show_default=True, help="Random cases to run.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--missing", is_flag=True, help="Only print the Debian packages that are missing.")
-def main(directory: Path, count: int, seed: int, missing: bool) -> None:
-    """Check the custom layer's sources in DIRECTORY, by default those of this package."""
-    if missing:
-        click.echo(" ".join(missing_packages()))
-        return
-    with reporting_errors():
-        tools = find_toolchain()
-        try:
-            check_types(directory, tools)
-            click.echo("types: ok (MLCustomLayer's required methods are there, -Werror)")
-            compile_for_ios(directory, tools=tools)
-            click.echo("arm64-apple-ios13.0: compiled")
-            result = run_cases(list(random_cases(count, seed)), directory, tools)
-        except CompileError as error:
-            click.echo(f"failed: {error}", err=True)
-            raise SystemExit(EXIT_FAILED) from error
-    click.echo(
-        f"{result.cases} random cases: CPU path within {result.cpu:.1e} of the algebra, "
-        f"kernel arithmetic within {result.kernel:.1e}"
-    )
-    click.echo("not checked here: the Metal compiler, and execution on a GPU")
-    if result.wrong:
-        click.echo(f"failed: cases {result.wrong[:20]} differ by more than {TOLERANCE:g}", err=True)
-        raise SystemExit(EXIT_FAILED)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from rewriter.coreml.customlayer.__main__ import main
 from rewriter.coreml.customlayer.cases import random_cases
 from rewriter.coreml.customlayer.checking import (
     TOLERANCE,
     check_types,
     compile_for_ios,
-    main,
     run_cases,
 )
 from rewriter.coreml.customlayer.toolchain import SOURCES, CompileError, Toolchain, missing_packages
