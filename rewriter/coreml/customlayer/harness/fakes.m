@@ -150,6 +150,15 @@
 }
 @end
 
+// One device for all, as on a phone: the layer keeps what it made for it.
+static FakeDevice *sharedDevice(void) {
+    static FakeDevice *device = nil;
+    if (device == nil) {
+        device = [FakeDevice new];
+    }
+    return device;
+}
+
 @interface FakeEncoder : NSObject <MTLComputeCommandEncoder> {
     FakeTexture *_textures[2];
     rw_resize_shape _shape;
@@ -158,7 +167,7 @@
 @end
 @implementation FakeEncoder
 - (id<MTLDevice>)device {
-    return [[FakeDevice new] autorelease];
+    return sharedDevice();
 }
 - (void)setComputePipelineState:(id<MTLComputePipelineState>)state {
     (void)state;
@@ -212,7 +221,7 @@
 
 @implementation FakeCommandBuffer
 - (id<MTLDevice>)device {
-    return [[FakeDevice new] autorelease];
+    return sharedDevice();
 }
 - (id<MTLComputeCommandEncoder>)computeCommandEncoder {
     return [[FakeEncoder new] autorelease];

@@ -15,6 +15,9 @@
 
 #include "rw_resize.h"
 
+@protocol MTLComputePipelineState;
+@protocol MTLDevice;
+
 NS_ASSUME_NONNULL_BEGIN
 
 extern NSString *const RWAlignedResizeErrorDomain;
@@ -26,6 +29,9 @@ extern NSString *const RWAlignedResizeErrorDomain;
     int64_t _targetWidth;
     double _scaleHeight;
     double _scaleWidth;
+    id<MTLComputePipelineState> _pipeline; // of the last device and kind of texture
+    id<MTLDevice> _pipelineDevice;
+    BOOL _pipelineIsForArrays;
 }
 
 // Whether encodeToCommandBuffer uses MPSNNResizeBilinear(alignCorners: YES) where its documentation says that it

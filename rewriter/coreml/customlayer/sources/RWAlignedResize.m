@@ -12,8 +12,12 @@
 
 #if __has_feature(objc_arc)
 #define RW_AUTORELEASED(object) (object)
+#define RW_RETAINED(object) (object)
+#define RW_RELEASE(object) ((void)0)
 #else
 #define RW_AUTORELEASED(object) [(object) autorelease]
+#define RW_RETAINED(object) [(object) retain]
+#define RW_RELEASE(object) [(object) release]
 #endif
 
 NSString *const RWAlignedResizeErrorDomain = @"RWAlignedResize";
@@ -238,23 +242,47 @@ static void resizePlanes(const rw_taps *rows, const rw_taps *columns, MLMultiArr
     [resize encodeToCommandBuffer:commandBuffer sourceImage:from destinationImage:to];
 }
 
-- (id<MTLComputePipelineState>)pipelineFor:(id<MTLDevice>)device
-                                   texture:(id<MTLTexture>)texture
-                                     error:(NSError **)error {
+- (id<MTLComputePipelineState>)newPipelineFor:(id<MTLDevice>)device
+                                     forArrays:(BOOL)isArray
+                                         error:(NSError **)error {
     id<MTLLibrary> library = RW_AUTORELEASED(
         [device newDefaultLibraryWithBundle:[NSBundle bundleForClass:[RWAlignedResize class]] error:error]);
     if (library == nil) {
         return nil;
     }
-    const BOOL isArray = [texture textureType] == MTLTextureType2DArray;
     id<MTLFunction> function =
         RW_AUTORELEASED([library newFunctionWithName:isArray ? @"rw_resize_array" : @"rw_resize_single"]);
     if (function == nil) {
         fail(error, @"RWAlignedResize.metal is not part of the app's default library");
         return nil;
     }
-    return RW_AUTORELEASED([device newComputePipelineStateWithFunction:function error:error]);
+    return [device newComputePipelineStateWithFunction:function error:error];
 }
+
+// Made once per device and kind of texture: compiling a pipeline takes longer than a resize.
+- (id<MTLComputePipelineState>)pipelineFor:(id<MTLDevice>)device
+                                   texture:(id<MTLTexture>)texture
+                                     error:(NSError **)error {
+    const BOOL isArray = [texture textureType] == MTLTextureType2DArray;
+    @synchronized(self) {
+        if (_pipeline == nil || _pipelineDevice != device || _pipelineIsForArrays != isArray) {
+            RW_RELEASE(_pipeline);
+            _pipeline = [self newPipelineFor:device forArrays:isArray error:error];
+            RW_RELEASE(_pipelineDevice);
+            _pipelineDevice = RW_RETAINED(device);
+            _pipelineIsForArrays = isArray;
+        }
+        return _pipeline;
+    }
+}
+
+#if !__has_feature(objc_arc)
+- (void)dealloc {
+    [_pipeline release];
+    [_pipelineDevice release];
+    [super dealloc];
+}
+#endif
 
 static void setTable(id<MTLComputeCommandEncoder> encoder, const void *bytes, NSUInteger length, NSUInteger index) {
     id<MTLBuffer> buffer = RW_AUTORELEASED([[encoder device] newBufferWithBytes:bytes
