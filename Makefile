@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench custom-layer-check figure clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,6 +41,31 @@ lint: $(VENV)/.installed
 bench: $(VENV)/.installed
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks run
+
+# The custom layer's sources without Apple's tools: types, arm64 objects, and random cases against the algebra. What is
+# missing comes from Debian's packages where they can be installed; elsewhere the check says what to install.
+custom-layer-check: $(VENV)/.installed
+	@missing="$$($(BIN)/python -m rewriter.coreml.customlayer --missing)"; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get install --yes --no-install-recommends $$missing || \
+			{ apt-get update && apt-get install --yes --no-install-recommends $$missing; }; \
+	fi
+	$(BIN)/python -m rewriter.coreml.customlayer
+	$(BIN)/python -m pytest tests/coreml/customlayer
+
+# docs/figures/segmentation.png from the trained sample network: the deployed Core ML model beside two lost modes.
+FIGURE := build/figure
+figure: export PATH := $(abspath $(BIN)):$(PATH)
+figure: $(VENV)/.installed
+	mkdir -p $(FIGURE)
+	python -m models build segmenter -o $(FIGURE)/segmenter.keras
+	python -m models image -o $(FIGURE)/input.npy
+	rewriter deploy $(FIGURE)/segmenter.keras --target iOS13 --custom-layer always -o $(FIGURE)
+	rewrite $(FIGURE)/model.onnx --intent half_pixel -o $(FIGURE)/half_pixel.onnx
+	rewrite $(FIGURE)/model.onnx --intent asymmetric -o $(FIGURE)/asymmetric.onnx
+	rewriter figure $(FIGURE)/segmenter.keras $(FIGURE)/model.mlmodel $(FIGURE)/half_pixel.onnx \
+		$(FIGURE)/asymmetric.onnx --input $(FIGURE)/input.npy --label 'Core ML, custom layer (simulated)' \
+		--label 'half-pixel centres' --label 'asymmetric' -o docs/figures/segmentation.png
 
 clean:
 	rm -rf $(VENV) build

@@ -21,14 +21,18 @@ from rewriter.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from rewriter.coreml.lowering import LoweredModel
+    from rewriter.coreml.neuralnetwork import LoweredNetwork
     from rewriter.rewriting import Rewrite
     from rewriter.verification.report.html import Picture
     from rewriter.verification.result import VerificationReport
 
-__all__ = ["ARTIFACTS", "PRECISIONS", "Deployment", "deploy"]
+__all__ = ["ARTIFACTS", "PRECISIONS", "SOURCES", "Deployment", "deploy"]
 
 PRECISIONS = ("float16", "float32")
-ARTIFACTS = ("model.onnx", "model.mlpackage")
+ARTIFACTS = ("model.onnx", "model.mlpackage", "model.mlmodel")
+"""What earlier deployments may have left; each leaves the ONNX model and one Core ML model."""
+SOURCES = "RWAlignedResize"
+"""Directory with the custom layer's sources, where the model has one."""
 _REJECTED = "rejected"
 
 Progress = Callable[[str], None]
@@ -89,9 +93,10 @@ def deploy(
     intent: str = "auto",
     rules: Sequence[str] = (),
     target: str = "iOS17",
-    precision: str = "float16",
+    precision: str | None = None,
     inputs: str | Path | None = None,
     progress: Progress | None = None,
+    custom_layer: str | None = None,
 ) -> Deployment:
     """Take a TensorFlow network to a verified Core ML model.
 
@@ -104,13 +109,16 @@ def deploy(
         builder, weights: as `rewriter.tensorflow.load.load_keras`.
         opset, shapes: as `rewriter.tensorflow.convert.convert`.
         intent, rules: as `rewriter.rewriting.rewrite`.
-        target, precision: as `rewriter.coreml.lowering.lower`.
+        target, precision: as `rewriter.coreml.lowering.lower`, float16 by default; targets iOS13 and iOS14 give a
+            neural network in float32.
         inputs: the user's own inputs; the first is the one in the report's picture.
         progress: called with one line per step.
+        custom_layer: iOS13 and iOS14: which resizes become a custom layer, as `rewriter.coreml.neuralnetwork`.
 
     Raises:
         RewriterError: something cannot be done; the directory is as it was.
     """
+    from rewriter.coreml.formats import choose_format
     from rewriter.coreml.lowering import lower
     from rewriter.model import Model
     from rewriter.rewriting import rewrite
@@ -118,8 +126,9 @@ def deploy(
     from rewriter.tensorflow.load import load
     from rewriter.verification import verify
 
-    if precision not in PRECISIONS:
+    if precision not in (None, *PRECISIONS):
         raise UsageError(f"unknown precision '{precision}'", remedy=f"use {' or '.join(PRECISIONS)}")
+    form = choose_format(target, precision, custom_layer)
     say = progress or (lambda line: None)
     target_directory = _made(Path(directory))
     with _stage(target_directory) as stage:
@@ -129,14 +138,15 @@ def deploy(
         proto = convert(network, opset=opset or DEFAULT_OPSET, shapes=shapes)
         say("running the passes")
         rewritten = rewrite(Model.from_proto(proto), intent=intent, rules=rules)
-        model_path, package = stage / "model.onnx", stage / "model.mlpackage"
+        model_path, package = stage / "model.onnx", stage / f"model{form.suffix}"
         rewritten.save(model_path)
-        say(f"lowering to Core ML, {precision}")
+        say(f"lowering to Core ML, {form.precision}")
         final = rewritten.model.to_proto()
-        lowered = lower(final, target=target, precision=precision, shapes=shapes)
+        lowered = form.lower(final, shapes=shapes)
         lowered.save(package)
+        _emit_sources(lowered, stage)
         candidates = [model_path, package]
-        if precision != "float32":
+        if form.precision != "float32":
             say("lowering to Core ML, float32, as a control")
             control = stage / "float32.mlpackage"
             lower(final, target=target, precision="float32", shapes=shapes).save(control)
@@ -147,7 +157,7 @@ def deploy(
             source=_name(source, builder),
             directory=target_directory,
             target=lowered.target,
-            precision=precision,
+            precision=form.precision,
             verification=report,
             resizes=_resizes(rewritten, lowered),
             changes=[change.to_json() for change in rewritten.changes],
@@ -184,11 +194,12 @@ def _move_in(stage: Path, directory: Path, *, passed: bool) -> None:
     """Replace the outputs of an earlier deployment by those of this one."""
     home = directory if passed else directory / _REJECTED
     _remove(directory / _REJECTED)
-    for name in ARTIFACTS:
+    for name in (*ARTIFACTS, SOURCES):
         _remove(directory / name)
     home.mkdir(exist_ok=True)
-    for name in ARTIFACTS:
-        (stage / name).replace(home / name)
+    for name in (*ARTIFACTS, SOURCES):
+        if (stage / name).exists():
+            (stage / name).replace(home / name)
     for name in ("report.json", "report.html"):
         (stage / name).replace(directory / name)
 
@@ -200,11 +211,19 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _emit_sources(lowered: LoweredModel | LoweredNetwork, stage: Path) -> None:
+    """Beside a model with custom layers, what an app needs to load it."""
+    if any(entry["kind"] == "custom" for entry in lowered.resizes):
+        from rewriter.coreml.customlayer.emitting import emit_sources
+
+        emit_sources(stage / SOURCES, lowered.resizes)
+
+
 def _name(source: str | Path | None, builder: str | None) -> str:
     return Path(source).name if source is not None else str(builder)
 
 
-def _resizes(rewritten: Rewrite, lowered: LoweredModel) -> list[dict[str, Any]]:
+def _resizes(rewritten: Rewrite, lowered: LoweredModel | LoweredNetwork) -> list[dict[str, Any]]:
     """What the passes report, with how this program expresses each resize rather than how it might."""
     expressed = {entry["node"]: entry for entry in lowered.resizes}
     entries = []

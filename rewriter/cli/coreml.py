@@ -13,12 +13,18 @@ from rewriter.errors import UsageError
 
 if TYPE_CHECKING:
     from rewriter.coreml.lowering import LoweredModel
+    from rewriter.coreml.neuralnetwork import LoweredNetwork
 
 
 @click.command()
 @click.argument("source", metavar="IN.onnx", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", required=True, metavar="OUT.mlpackage", type=click.Path(path_type=Path), help="Package."
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT.mlpackage",
+    type=click.Path(path_type=Path),
+    help="Package; OUT.mlmodel for targets iOS13 and iOS14.",
 )
 @click.option(
     "--target",
@@ -30,10 +36,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--precision",
-    default="float16",
-    show_default=True,
     type=click.Choice(PRECISIONS),
-    help="What the program computes in; inputs and outputs are float32.",
+    help="What a program computes in, float16 unless given; inputs and outputs are float32.",
 )
 @click.option(
     "--shape",
@@ -42,37 +46,56 @@ if TYPE_CHECKING:
     metavar="NAME:1,H,W,3",
     help="Lengths of an input that the model leaves open; repeatable.",
 )
+@click.option(
+    "--custom-layer",
+    type=click.Choice(["auto", "always", "never"]),
+    help="iOS13 and iOS14: which resizes become the custom layer RWAlignedResize; auto unless given.",
+)
+@click.option(
+    "--emit-sources",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="iOS13 and iOS14: write the custom layer's sources and tests for Xcode there.",
+)
 @click.option("--explain", is_flag=True, help="Say why each Resize is expressed as it is.")
 @json_option
 def command(
     source: Path,
     output: Path,
     target: str,
-    precision: str,
+    precision: str | None,
     shapes: tuple[str, ...],
+    custom_layer: str | None,
+    emit_sources: Path | None,
     explain: bool,
     json_path: str | None,
 ) -> None:
-    """Lower an ONNX model to a Core ML package."""
+    """Lower an ONNX model to a Core ML package, or to a .mlmodel file for targets iOS13 and iOS14."""
     with reporting_errors(json_path):
-        from rewriter.coreml.lowering import lower
-        from rewriter.coreml.package import check_package_path
+        from rewriter.coreml.formats import choose_format
         from rewriter.model import Model
 
         pinned = dict(parse_shape(text) for text in shapes)
-        check_package_path(output)
+        form = choose_format(target, precision, custom_layer, wants_sources=emit_sources is not None)
+        form.check_path(output)
         model = Model.load(source)
         out = console(json_path)
         with out.status("lowering") as status:
-            lowered = lower(
+            lowered = form.lower(
                 model,
-                target=target,
-                precision=precision,
                 shapes=pinned,
                 progress=lambda phase, done, total: status.update(f"{phase} {done}/{total}"),
             )
             lowered.save(output)
         _print(out, lowered, output, explain)
+        if any(entry["kind"] == "custom" for entry in lowered.resizes) and emit_sources is None:
+            out.print("to load it, an app needs the class RWAlignedResize: --emit-sources DIR writes it")
+        if emit_sources is not None:
+            from rewriter.coreml.customlayer.emitting import emit_sources as emit
+
+            out.print(
+                f"wrote {len(emit(emit_sources, lowered.resizes))} files to {emit_sources}", markup=False
+            )
         emit_json(_payload(lowered, output), json_path)
 
 
@@ -89,7 +112,7 @@ def parse_shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(part) for part in parts)
 
 
-def _print(out: Any, lowered: LoweredModel, output: Path, explain: bool) -> None:
+def _print(out: Any, lowered: LoweredModel | LoweredNetwork, output: Path, explain: bool) -> None:
     from rich.table import Column, Table
 
     if lowered.resizes:
@@ -107,7 +130,7 @@ def _print(out: Any, lowered: LoweredModel, output: Path, explain: bool) -> None
     out.print(f"wrote {output} ({lowered.target}, {lowered.precision})", markup=False)
 
 
-def _payload(lowered: LoweredModel, output: Path) -> dict[str, Any]:
+def _payload(lowered: LoweredModel | LoweredNetwork, output: Path) -> dict[str, Any]:
     return {
         "output": str(output),
         "target": lowered.target,

@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 @click.option("--intent", default="auto", show_default=True, help="As for `rewrite`.")
 @click.option("--set", "rules", multiple=True, metavar="NODE-GLOB=MODE", help="As for `rewrite`; repeatable.")
 @click.option(
-    "--target", default="iOS17", show_default=True, help="Minimum deployment target, iOS15 to iOS18."
+    "--target", default="iOS17", show_default=True, help="Minimum deployment target, iOS13 to iOS18."
 )
 @click.option(
     "--precision",
     type=click.Choice(["float16", "float32"]),
-    default="float16",
-    show_default=True,
-    help="Compute precision of the Core ML model.",
+    help="Compute precision of the Core ML program; float16 unless given.",
+)
+@click.option(
+    "--custom-layer",
+    type=click.Choice(["auto", "always", "never"]),
+    help="iOS13 and iOS14: which resizes become the custom layer RWAlignedResize; auto unless given.",
 )
 @click.option("--inputs", metavar="FILE|DIR", help="Your own inputs, verified beside the built-in ones.")
 @json_option
@@ -48,14 +51,15 @@ def command(
     intent: str,
     rules: tuple[str, ...],
     target: str,
-    precision: str,
+    precision: str | None,
+    custom_layer: str | None,
     inputs: str | None,
     json_path: str | None,
 ) -> None:
     """Take SOURCE (a .keras file, .h5 file or SavedModel directory) to a verified Core ML model.
 
-    Leaves model.onnx, model.mlpackage, report.html and report.json in DIR. When a verification fails, the exit code
-    is 1 and the models are under DIR/rejected.
+    Leaves model.onnx, model.mlpackage (model.mlmodel for iOS13 and iOS14), report.html and report.json in DIR. When a
+    verification fails, the exit code is 1 and the models are under DIR/rejected.
     """
     out = console(json_path)
     with reporting_errors(json_path):
@@ -80,6 +84,7 @@ def command(
                 rules=rules,
                 target=target,
                 precision=precision,
+                custom_layer=custom_layer,
                 inputs=inputs,
                 progress=progress,
             )
@@ -93,4 +98,4 @@ def _print_summary(deployment: Deployment, out: Console) -> None:
 
     print_report(deployment.verification, out)
     total = sum(deployment.operators.values())
-    out.print(f"Core ML program: {total} operators. Outputs are in {deployment.directory}")
+    out.print(f"Core ML model: {total} operators. Outputs are in {deployment.directory}")

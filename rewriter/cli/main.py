@@ -13,6 +13,7 @@ _COMMANDS = {
     "deploy": "Convert, rewrite, verify, lower, verify again, report.",
     "diff": "Show what differs between two ONNX files, field by field.",
     "doctor": "Show what is installed and what each extra would add.",
+    "figure": "Draw where the segmentations of networks part, and which pixels they sample.",
     "fingerprint": "Find out which resize a file, a node or a Python callable computes.",
     "inspect": "Show every Resize of a model: what it computes and how Core ML can express it.",
     "passes": "List the passes.",

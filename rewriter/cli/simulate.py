@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from rewriter.coreml.simulator import SimulatedModel
+    from rewriter.coreml.simulator.neuralnetwork import SimulatedNetwork
 
 
 @click.command()
-@click.argument("source", metavar="FILE.mlpackage", type=click.Path(path_type=Path))
+@click.argument("source", metavar="FILE.mlpackage|mlmodel", type=click.Path(path_type=Path))
 @click.option(
     "--inputs",
     required=True,
@@ -59,7 +60,7 @@ def command(
     trace: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """Run a Core ML program on any machine."""
+    """Run a Core ML model on any machine."""
     with reporting_errors(json_path):
         from rewriter.atomic import write_bytes
         from rewriter.coreml.simulator import load
@@ -130,7 +131,9 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def _print(out: Any, model: SimulatedModel, results: dict[str, np.ndarray], output: Path) -> None:
+def _print(
+    out: Any, model: SimulatedModel | SimulatedNetwork, results: dict[str, np.ndarray], output: Path
+) -> None:
     for name, value in results.items():
         out.print(f"{name}: {value.dtype} {list(value.shape)}", markup=False)
     for reason in model.unproven:
@@ -139,7 +142,7 @@ def _print(out: Any, model: SimulatedModel, results: dict[str, np.ndarray], outp
 
 
 def _payload(
-    model: SimulatedModel, cases: list[str], results: dict[str, np.ndarray], output: Path
+    model: SimulatedModel | SimulatedNetwork, cases: list[str], results: dict[str, np.ndarray], output: Path
 ) -> dict[str, Any]:
     return {
         "model": str(model.path),

@@ -89,9 +89,9 @@ def check_package_path(target: Path) -> None:
     """
     if target.suffix == ".mlmodel":
         raise UsageError(
-            ".mlmodel files hold the neuralnetwork format, which is not written yet",
+            ".mlmodel files hold the neuralnetwork format, which is for targets iOS13 and iOS14",
             file=target,
-            remedy=f"name the output {target.stem}{_SUFFIX}",
+            remedy=f"name the output {target.stem}{_SUFFIX}, or give --target iOS13",
         )
     if target.suffix != _SUFFIX:
         raise UsageError(

@@ -18,6 +18,7 @@ from rewriter.resampling.tensor import TensorResize
 
 __all__ = [
     "Expression",
+    "NETWORK_TARGETS",
     "TARGETS",
     "express",
     "resize_bilinear",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 TARGETS = ("iOS15", "iOS16", "iOS17", "iOS18")
+NETWORK_TARGETS = ("iOS13", "iOS14")
+"""Targets that only load the neuralnetwork format, which lacks some grids."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +58,19 @@ def express(resize: TensorResize, target: str = "iOS17") -> Expression:
 
     Args:
         resize: what has to be computed.
-        target: minimum deployment target, a member of `TARGETS`.
+        target: minimum deployment target, a member of `TARGETS` or `NETWORK_TARGETS`.
 
     Raises:
         UsageError: unknown target.
     """
-    if target not in TARGETS:
+    if target not in (*TARGETS, *NETWORK_TARGETS):
         raise UsageError(f"unknown Core ML target '{target}'", remedy=f"use one of {', '.join(TARGETS)}")
     axes = resize.resized_axes
     if not axes:
         return Expression(
             "identity", None, {}, (), _certificate(resize, "identity"), "every output is its input"
         )
-    native = _native(resize)
+    native = _native(resize, target)
     if native is not None:
         return native
     if not resize.extrapolates and all(resize.axes[axis].selection is not None for axis in axes):
@@ -89,7 +92,7 @@ def express(resize: TensorResize, target: str = "iOS17") -> Expression:
     )
 
 
-def _native(resize: TensorResize) -> Expression | None:
+def _native(resize: TensorResize, target: str) -> Expression | None:
     """The native op whose matrices equal those of `resize` on the last two axes, if there is one."""
     rank = len(resize.axes)
     spatial = (rank - 2, rank - 1)
@@ -108,6 +111,21 @@ def _native(resize: TensorResize) -> Expression | None:
                 _certificate(resize, "upsample_nearest_neighbor, integer factors"),
                 "every pixel is repeated a whole number of times",
             )
+        if target == "iOS14" and _equal(
+            pair, [upsample_bilinear(axis.n_in, f, False) for axis, f in zip(pair, factors, strict=True)]
+        ):
+            return Expression(
+                "native",
+                "upsample_bilinear",
+                {
+                    "scale_factor_height": factors[0],
+                    "scale_factor_width": factors[1],
+                    "align_corners": False,
+                },
+                resize.resized_axes,
+                _certificate(resize, "upsample_bilinear without align_corners, integer factors"),
+                "the matrices of upsample_bilinear at half-pixel centres are equal",
+            )
     for sampling_mode in (
         "STRICT_ALIGN_CORNERS",
         "DEFAULT",
@@ -115,6 +133,8 @@ def _native(resize: TensorResize) -> Expression | None:
         "ALIGN_CORNERS",
         "OFFSET_CORNERS",
     ):
+        if sampling_mode == "UNALIGN_CORNERS" and target in NETWORK_TARGETS:
+            continue
         candidates = [resize_bilinear(axis.n_in, axis.n_out, sampling_mode) for axis in pair]
         if _equal(pair, candidates):
             return Expression(

@@ -119,7 +119,9 @@ def repair(candidate: Runner, suspect: Suspect, wanted: Spelling, case: str) -> 
 
 
 def _package(candidate: Runner) -> str:
-    return shlex.quote(str(candidate.source or "fixed.mlpackage"))
+    path = str(candidate.source or "fixed.mlpackage")
+    # A single file holds the neuralnetwork format, which has to be asked for by a target that loads it.
+    return f"{shlex.quote(path)} --target iOS13" if path.endswith(".mlmodel") else shlex.quote(path)
 
 
 def _differs(suspect: Suspect, a: Spelling, b: Spelling, case: str) -> bool:

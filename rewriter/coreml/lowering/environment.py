@@ -24,6 +24,7 @@ class Environment:
 
     Attributes:
         target: deployment target, e.g. ``iOS17``.
+        custom_layer: which resizes become a custom layer: ``never``, or as `rewriter.coreml.neuralnetwork`.
         names: the Core ML names that are taken.
         resizes: one entry per Resize node, in order.
         named: MIL variables that carry the name of an ONNX value.
@@ -38,8 +39,10 @@ class Environment:
         used: set[str],
         names: NameTable,
         read: Callable[[onnx.TensorProto], np.ndarray],
+        custom_layer: str = "never",
     ) -> None:
         self.target = target
+        self.custom_layer = custom_layer
         self.names = names
         self.resizes: list[dict[str, Any]] = []
         self.named: set[Var] = set()

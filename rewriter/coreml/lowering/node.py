@@ -44,6 +44,7 @@ class Node:
         opset: version of the operator's domain.
         name: the node's name, or its first output's where it has none.
         target: deployment target, e.g. ``iOS17``.
+        custom_layer: which resizes become a custom layer.
         attributes: plain Python values.
     """
 
@@ -53,6 +54,7 @@ class Node:
         self.name: str = proto.name or next((name for name in proto.output if name), proto.op_type)
         self.opset = environment.opset(proto.domain)
         self.target = environment.target
+        self.custom_layer = environment.custom_layer
         self.attributes: Mapping[str, Any] = plain_attributes(proto)
         self._environment = environment
 

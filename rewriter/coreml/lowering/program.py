@@ -20,6 +20,7 @@ from rewriter.coreml.lowering.node import Node
 from rewriter.coreml.lowering.registry import lowerings
 from rewriter.coreml.lowering.values import MAX_RANK, mil_type, narrow, static_shape
 from rewriter.errors import UnsupportedError
+from rewriter.resampling.coreml import NETWORK_TARGETS
 
 __all__ = ["BuiltProgram", "Progress", "build_program"]
 
@@ -51,6 +52,7 @@ def build_program(
     *,
     read: Callable[[onnx.TensorProto], np.ndarray],
     progress: Progress | None = None,
+    custom_layer: str = "never",
 ) -> BuiltProgram:
     """Lower every node of `graph`.
 
@@ -59,6 +61,7 @@ def build_program(
         target: deployment target, e.g. ``iOS17``.
         read: gives the values of an initializer.
         progress: called with a phase, steps done and steps in all.
+        custom_layer: which resizes become a custom layer (`rewriter.coreml.neuralnetwork`).
 
     Raises:
         UnsupportedError: a node uses something that MIL cannot express exactly; the node is named.
@@ -78,6 +81,7 @@ def build_program(
         used=graph.used,
         names=names,
         read=read,
+        custom_layer=custom_layer,
     )
     placeholders = {
         core_ml_names[item.name]: mb.placeholder(shape=_port_shape(item), dtype=_port_type(item))
@@ -210,7 +214,9 @@ def _port_value(name: str, environment: Environment, function: Function) -> Var:
     var = _computed_constant(value, function) if value is not None else environment.var(name)
     if var.dtype == types.bool:
         var = mb.cast(x=var, dtype="int32")
-    return mb.expand_dims(x=var, axes=[0]) if var.rank == 0 else var
+    # In the neuralnetwork format a tensor without axes has one axis already.
+    has_axes = var.rank > 0 or environment.target in NETWORK_TARGETS
+    return var if has_axes else mb.expand_dims(x=var, axes=[0])
 
 
 def _computed_constant(value: np.ndarray, function: Function) -> Var:

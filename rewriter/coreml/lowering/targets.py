@@ -35,8 +35,8 @@ def resolve_target(name: str) -> str:
     target = _IOS_OF_MACOS.get(choice, choice)
     if target in _NEURAL_NETWORK_TARGETS:
         raise UnsupportedError(
-            f"{choice} only loads the neuralnetwork format, which is not written yet",
-            remedy="use iOS15 (macOS12) or newer",
+            f"{choice} only loads the neuralnetwork format, and this writes ML programs",
+            remedy="use iOS15 (macOS12) or newer, or write a .mlmodel file",
         )
     return target
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rewriter.coreml.simulator.features import read_features
 from rewriter.coreml.simulator.interpreter import Interpreter, all_operations
@@ -14,6 +14,9 @@ from rewriter.coreml.simulator.state import SimulatedState, read_states
 from rewriter.errors import InputError, UnsupportedError, UsageError
 from rewriter.tensorspec import TensorSpec
 
+if TYPE_CHECKING:
+    from rewriter.coreml.simulator.neuralnetwork import SimulatedNetwork
+
 __all__ = ["Precision", "SimulatedModel", "load"]
 
 Precision = Literal["as_saved", "float32"]
@@ -21,11 +24,11 @@ Precision = Literal["as_saved", "float32"]
 
 def load(
     path: str | Path, *, precision: Precision = "as_saved", function: str | None = None
-) -> SimulatedModel:
-    """Read a saved Core ML program and make it ready to run.
+) -> SimulatedModel | SimulatedNetwork:
+    """Read a saved Core ML model and make it ready to run.
 
     Args:
-        path: an ``.mlpackage`` that holds an ML program.
+        path: an ``.mlpackage`` that holds an ML program, or a ``.mlmodel`` file that holds a neural network.
         precision: ``"as_saved"`` rounds each operator's output to the type that the program declares;
             ``"float32"`` keeps float32 where the program says float16.
         function: which function of a multi-function program; None for its default.
@@ -37,6 +40,12 @@ def load(
     """
     if precision not in ("as_saved", "float32"):
         raise UsageError(f"precision {precision!r} is not known", remedy="use 'as_saved' or 'float32'")
+    if Path(path).suffix.lower() == ".mlmodel":
+        from rewriter.coreml.simulator.neuralnetwork import load_network
+
+        if function not in (None, "main"):
+            raise UsageError(f"has no function '{function}'", file=path, remedy="its only function is: main")
+        return load_network(path)
     return SimulatedModel(read_program(path), precision, function)
 
 

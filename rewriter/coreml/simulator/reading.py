@@ -15,7 +15,7 @@ from typing import Any
 
 from rewriter.errors import InputError, UnsupportedError, require
 
-__all__ = ["SavedProgram", "read_program"]
+__all__ = ["SavedProgram", "read_network", "read_program"]
 
 _MANIFEST = "Manifest.json"
 _PURPOSE = "to read a Core ML model"
@@ -66,6 +66,34 @@ def read_program(path: str | Path) -> SavedProgram:
                 file=package,
             ) from error
     return SavedProgram(package, spec, program)
+
+
+def read_network(path: str | Path) -> Any:
+    """Read a ``.mlmodel`` file; its `Model` protobuf message.
+
+    Raises:
+        MissingExtraError: coremltools is not installed.
+        InputError: missing, cut off, or not a Core ML model.
+        UnsupportedError: a Core ML model of another kind than a neural network.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError("does not exist" if not file.exists() else "is not a file", file=file)
+    with _quiet():
+        from coremltools.proto import Model_pb2
+        from google.protobuf.message import DecodeError
+
+        spec = Model_pb2.Model()
+        try:
+            spec.ParseFromString(file.read_bytes())
+        except (OSError, DecodeError) as error:
+            raise InputError("is not a Core ML model, or is cut off", file=file) from error
+    kind = spec.WhichOneof("Type")
+    if kind is None:
+        raise InputError("is not a Core ML model", file=file)
+    if kind != "neuralNetwork":
+        raise UnsupportedError(f"holds a {kind}, and only neural networks can be simulated", file=file)
+    return spec
 
 
 def _check_package(package: Path) -> None:

@@ -48,6 +48,10 @@ def open_refittable(runner: Runner, cases: Mapping[str, Arrays]) -> Refittable |
         from rewriter.verification.refit.onnx_candidate import OnnxCandidate
 
         return OnnxCandidate(runner.proto, _typed(runner, cases))
+    if isinstance(runner, SimulatorRunner) and runner.source.suffix.lower() == ".mlmodel":
+        from rewriter.verification.refit.network_candidate import NetworkCandidate
+
+        return NetworkCandidate(runner.source, _typed(runner, cases))
     if isinstance(runner, SimulatorRunner):
         from rewriter.verification.refit.coreml_candidate import CoreMLCandidate
 

@@ -16,7 +16,14 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Contour", "contour_figure", "label_map", "windows_of_disagreement"]
+__all__ = [
+    "Contour",
+    "contour_figure",
+    "draw_comparison",
+    "label_map",
+    "middle_level",
+    "windows_of_disagreement",
+]
 
 _INSETS = 3
 _REFERENCE_COLOUR = "#facc15"
@@ -103,25 +110,9 @@ def contour_figure(
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    level = middle_level(reference.output)
-    wanted = label_map(reference.output, level)
-    maps = [label_map(candidate.output, level) for candidate in candidates]
-    side = max(8, min(wanted.shape) // 6)
-    corners = windows_of_disagreement(wanted, maps, side)
-
     figure = Figure(figsize=(12.0, 7.4), layout="constrained")
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(max(1, len(corners)), 2, width_ratios=(3.2, 1.0))
-    main = figure.add_subplot(grid[:, 0])
-    _draw(main, image, reference, candidates, level, line_width=1.3)
-    for number, (row, column) in enumerate(corners, start=1):
-        box = (column - 0.5, row - 0.5, side)
-        _mark(main, box, str(number))
-        inset = figure.add_subplot(grid[number - 1, 1])
-        _draw(inset, image, reference, candidates, level, line_width=2.2)
-        inset.set_xlim(box[0], box[0] + side)
-        inset.set_ylim(box[1] + side, box[1])
-        inset.set_title(f"{number}: enlarged {wanted.shape[1] / side:.0f}×", fontsize=10, loc="left")
+    draw_comparison(figure, image, reference, candidates)
     handles: list[Any] = [Patch(color=_REFERENCE_COLOUR, alpha=0.35, label=reference.label)]
     handles += [
         Line2D([], [], color=candidate.colour, linestyle=candidate.style, linewidth=2, label=candidate.label)
@@ -133,6 +124,31 @@ def contour_figure(
     metadata = {"Date": None} if file_format == "svg" else {"Software": None}
     figure.savefig(buffer, format=file_format, dpi=110, metadata=metadata)
     return buffer.getvalue()
+
+
+def draw_comparison(panel: Any, image: np.ndarray, reference: Contour, candidates: Sequence[Contour]) -> None:
+    """The image with all contours, and beside it the windows where the candidates part most, enlarged.
+
+    Args:
+        panel: a matplotlib figure or subfigure.
+        image, reference, candidates: as `contour_figure`.
+    """
+    level = middle_level(reference.output)
+    wanted = label_map(reference.output, level)
+    maps = [label_map(candidate.output, level) for candidate in candidates]
+    side = max(8, min(wanted.shape) // 6)
+    corners = windows_of_disagreement(wanted, maps, side)
+    grid = panel.add_gridspec(max(1, len(corners)), 2, width_ratios=(3.2, 1.0))
+    main = panel.add_subplot(grid[:, 0])
+    _draw(main, image, reference, candidates, level, line_width=1.3)
+    for number, (row, column) in enumerate(corners, start=1):
+        box = (column - 0.5, row - 0.5, side)
+        _mark(main, box, str(number))
+        inset = panel.add_subplot(grid[number - 1, 1])
+        _draw(inset, image, reference, candidates, level, line_width=2.2)
+        inset.set_xlim(box[0], box[0] + side)
+        inset.set_ylim(box[1] + side, box[1])
+        inset.set_title(f"{number}: enlarged {wanted.shape[1] / side:.0f}×", fontsize=10, loc="left")
 
 
 def _window_sums(values: np.ndarray, size: int) -> np.ndarray:

@@ -91,6 +91,7 @@ def _open_path(path: Path, engine: str | None) -> Runner:
     openers: dict[str, Callable[[], Runner]] = {
         ".onnx": lambda: _onnx(path),
         ".mlpackage": lambda: _coreml(path, engine),
+        ".mlmodel": lambda: _coreml(path, engine),
         ".keras": lambda: _keras(path),
         ".h5": lambda: _keras(path),
         ".hdf5": lambda: _keras(path),
@@ -103,7 +104,7 @@ def _open_path(path: Path, engine: str | None) -> Runner:
     raise InputError(
         "not a kind of model that can be run here",
         file=path,
-        remedy="give .keras, .h5, a SavedModel directory, .onnx, .mlpackage or a golden .npz",
+        remedy="give .keras, .h5, a SavedModel directory, .onnx, .mlpackage, .mlmodel or a golden .npz",
     )
 
 

@@ -25,6 +25,13 @@ __all__: list[str] = []
 def resize(node: Node) -> Var:
     semantics = _semantics(node)
     expression, order = _expression(semantics, node.target)
+    if node.custom_layer != "never":
+        from rewriter.coreml.neuralnetwork.custom_resize import choose_custom_layer, emit_custom_layer
+
+        layer = choose_custom_layer(node, semantics, expression)
+        if layer is not None:
+            node.record_resize(_entry(node, semantics, layer.expression, layer.order))
+            return emit_custom_layer(node, layer)
     node.record_resize(_entry(node, semantics, expression, order))
     x = node.var()
     if expression.kind == "identity":

@@ -1,0 +1,1 @@
+"""Pictures for documents: where segmentations part, and which pixels each implementation samples."""
