@@ -37,5 +37,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if not self.helps:
+            return
         with formatter.section("Commands"):
             formatter.write_dl(sorted(self.helps.items()))
