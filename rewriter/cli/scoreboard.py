@@ -10,7 +10,9 @@ import click
 
 from rewriter.cli.lazy import LazyGroup
 
-_SCOREBOARDS: dict[str, str] = {}
+_SCOREBOARDS = {
+    "image-ops": "TensorFlow's image ops, converted to ONNX, against TensorFlow eager.",
+}
 
 
 @click.group(cls=LazyGroup, commands_of="rewriter.cli.scoreboard_", helps=_SCOREBOARDS)

@@ -78,7 +78,7 @@ class Expression:
 
         if isinstance(value, Operand):
             return value.name
-        return str(self.graph.make_const(utils.make_name("image_op"), np.ascontiguousarray(value)).output[0])
+        return str(self.graph.make_const(utils.make_name("image_op"), np.array(value, order="C")).output[0])
 
     def floats(self, value: Value) -> Value:
         """As float32."""
