@@ -215,6 +215,11 @@ def _cause(error: Exception) -> str:
     told = [
         line for line in lines if not line.startswith(("File ", "Arguments received", "•", "Call arguments"))
     ]
+    where = [number for number, line in enumerate(told) if "Exception encountered when calling" in line]
+    if where and where[-1] + 1 < len(
+        told
+    ):  # Keras names the layer, and says on the next line what went wrong
+        return told[where[-1] + 1][:200]
     said = [line for line in told if "Error" in line or "annot" in line or "must" in line]
     return (said or told or [type(error).__name__])[-1][:200]
 

@@ -14,7 +14,12 @@ import onnx
 from rewriter.resampling.tensorflow import TF_RESIZES, onnx_attributes
 from rewriter.tensorflow.image_ops.crop import convert_crop_and_resize
 from rewriter.tensorflow.image_ops.nearest import convert_nearest_by_gather, resize_picks_the_same
-from rewriter.tensorflow.image_ops.separable import convert_area, convert_scale_and_translate
+from rewriter.tensorflow.image_ops.separable import (
+    convert_area,
+    convert_scale_and_translate,
+    convert_to_whole_numbers,
+)
+from rewriter.tensorflow.image_ops.taps import becomes_whole
 from rewriter.tensorflow.provenance import Provenance, marked
 
 __all__ = ["ResizeHandler"]
@@ -45,6 +50,9 @@ class ResizeHandler:
         record = _provenance(node)
         if node.type == "ResizeNearestNeighbor" and not _resize_is_exact(graph, node, record):
             convert_nearest_by_gather(graph, node, name, record.size)
+            return
+        if node.type != "ResizeNearestNeighbor" and becomes_whole(graph, node.output[0]):
+            convert_to_whole_numbers(graph, node, name, record.size)
             return
         self.found.append(record)
         shapes, dtypes = node.output_shapes, node.output_dtypes

@@ -35,6 +35,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
     "Not": np.logical_not,
     "Range": np.arange,
     "Reshape": np.reshape,
+    "Round": np.rint,
     "Sin": np.sin,
     "Sub": np.subtract,
     "Where": np.where,
@@ -88,6 +89,12 @@ class Expression:
             return value
         return self.node("Cast", [value], to=_FLOAT)
 
+    def image(self, tensor: str) -> Operand:
+        """A tensor of the graph as float32."""
+        cast = self.floats(Operand(tensor))
+        assert isinstance(cast, Operand)
+        return cast
+
     def integers(self, value: Value) -> Value:
         """As int64; a fraction is cut off."""
         if isinstance(value, np.ndarray):
@@ -115,6 +122,12 @@ class Expression:
             return np.ascontiguousarray(matrix[:, index])
         return self.node("Gather", [matrix, np.array(index, np.int64)], axis=1)
 
+    def looked_up(self, table: Known, places: Value) -> Value:
+        """Entries of a constant vector."""
+        if isinstance(places, np.ndarray):
+            return np.asarray(table[places])
+        return self.node("Gather", [table, places], axis=0)
+
     def counting(self, length: Value) -> Value:
         """0, 1, …, length - 1 as float32."""
         first, step = np.array(0, np.int64), np.array(1, np.int64)
@@ -136,7 +149,8 @@ class Expression:
     def row_sums(self, matrix: Value) -> Value:
         """Sums of the rows of a matrix, [n, 1]."""
         if isinstance(matrix, np.ndarray):
-            return matrix.sum(axis=1, keepdims=True, dtype=np.float32)
+            # One after the other, as a kernel adds; np.sum adds by pairs.
+            return np.add.accumulate(matrix, axis=1, dtype=np.float32)[:, -1:]
         from tf2onnx.graph_builder import GraphBuilder
 
         made = GraphBuilder(self.graph).make_reduce_sum(

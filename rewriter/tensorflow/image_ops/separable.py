@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from rewriter.errors import UnsupportedError
 from rewriter.tensorflow.image_ops.expression import Expression, Operand, Value, known_input
+from rewriter.tensorflow.image_ops.taps import (
+    area_taps,
+    becomes_whole,
+    bicubic_taps,
+    bilinear_ends,
+    interpolated,
+    matrix_taps,
+    weighted_sum,
+)
 from rewriter.tensorflow.image_ops.weights import FILTER_RADIUS, area_weights, filter_weights
 
-__all__ = ["convert_area", "convert_scale_and_translate"]
+__all__ = ["convert_area", "convert_scale_and_translate", "convert_to_whole_numbers"]
 
+F = np.float32
 _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 
 
@@ -24,9 +36,20 @@ def convert_area(graph: Any, node: Any, name: str, _: list[Any]) -> None:
     align_corners = bool(node.get_attr_value("align_corners", 0))
     lengths = [e.length(node.input[0], axis) for axis in (1, 2)]
     targets = _targets(e, node)
+    whole = becomes_whole(graph, node.output[0])
     factors = None if align_corners else _whole_factors(lengths, targets)
-    if factors is not None:
+    if factors is not None and not (whole and (factors[0] * factors[1]) & (factors[0] * factors[1] - 1)):
         _replace(graph, node, lambda image: _pooled(e, image, factors))
+        return
+    if whole:
+        with _naming(name):
+            (rows, tall), (columns, wide) = (
+                area_taps(n, m, align_corners) for n, m in zip(lengths, targets, strict=True)
+            )
+            over = F(1.0 / float(F(tall * wide)))
+            image = e.image(node.input[0])
+            summed = weighted_sum(e, weighted_sum(e, image, columns, 2), rows, 1)
+            _put_in_place(graph, node, e.node("Mul", [summed, np.array(over, F)]))
         return
     height, width = (area_weights(e, n, m, align_corners) for n, m in zip(lengths, targets, strict=True))
     _replace(graph, node, lambda image: _multiplied(e, image, height, width))
@@ -61,7 +84,59 @@ def convert_scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) 
         )
         for axis, target in enumerate(_targets(e, node))
     )
+    if becomes_whole(graph, node.output[0]):
+        with _naming(name):
+            summed = weighted_sum(e, e.image(node.input[0]), matrix_taps(height), 1)
+            _put_in_place(graph, node, weighted_sum(e, summed, matrix_taps(width), 2))
+        return
     _replace(graph, node, lambda image: _multiplied(e, image, height, width))
+
+
+def convert_to_whole_numbers(graph: Any, node: Any, name: str, size: tuple[int, int] | None) -> None:
+    """Replace ResizeBilinear or ResizeBicubic, whose result becomes whole numbers, in the kernel's own steps.
+
+    Args:
+        graph, node, name: what tf2onnx gives a handler.
+        size: output height and width; None where the op's second input says it.
+    """
+    e = Expression(graph)
+    align_corners = bool(node.get_attr_value("align_corners", 0))
+    half_pixel_centers = bool(node.get_attr_value("half_pixel_centers", 0))
+    given: Value = e.integers(known_input(node, 1)) if size is None else np.array(size, np.int64)
+    axes = [(e.length(node.input[0], axis + 1), e.pick(given, axis)) for axis in range(2)]
+    image = e.image(node.input[0])
+    if node.type == "ResizeBilinear":
+        ends = [bilinear_ends(e, n, m, align_corners, half_pixel_centers) for n, m in axes]
+        _put_in_place(graph, node, interpolated(e, image, ends))
+        return
+    rows, columns = (bicubic_taps(e, n, m, align_corners, half_pixel_centers) for n, m in axes)
+    _put_in_place(graph, node, weighted_sum(e, weighted_sum(e, image, rows, 1), columns, 2))
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Refusals inside the block name the op."""
+    try:
+        yield
+    except UnsupportedError as error:
+        error.node = error.node or name
+        raise
+
+
+def _put_in_place(graph: Any, node: Any, result: Operand) -> None:
+    """Let a tensor take the place of an op's output."""
+    from tf2onnx import utils
+
+    name, outputs, shapes, dtypes = node.name, node.output, node.output_shapes, node.output_dtypes
+    graph.remove_node(name)
+    graph.make_node(
+        "Identity",
+        [result.name],
+        name=utils.make_name(f"{name}/resized"),
+        outputs=outputs,
+        shapes=shapes,
+        dtypes=dtypes,
+    )
 
 
 def _targets(e: Expression, node: Any) -> list[Value]:
@@ -88,7 +163,7 @@ def _replace(graph: Any, node: Any, resized: Any) -> None:
 
     e = Expression(graph)
     outputs, shapes, dtypes = node.output, node.output_shapes, node.output_dtypes
-    image = e.node("Transpose", [e.floats(Operand(node.input[0]))], perm=_TO_NCHW)
+    image = e.node("Transpose", [e.image(node.input[0])], perm=_TO_NCHW)
     result = resized(image)
     name = node.name
     graph.remove_node(name)
