@@ -193,7 +193,8 @@ def _converted(heads: Sequence[Case]) -> onnx.ModelProto:
     from rewriter.tensorflow.convert import convert
 
     first = heads[0]
-    shape = (2, *first.size.image, 3) if first.layout == "static" else (None, None, None, 3)
+    known = (2, *first.size.image, 3)
+    shape = {"static": known, "batch": (None, *known[1:])}.get(first.layout, (None, None, None, 3))
     module = tf.Module()
     try:
         module.call = tf.function(

@@ -12,7 +12,7 @@ from rewriter.resampling.float32 import kernel_matrix
 from rewriter.resampling.tensorflow import tf_resize
 from rewriter.tensorflow.image_ops.expression import Expression, Operand, Value, known_input
 
-__all__ = ["convert_nearest_by_gather", "resize_picks_the_same"]
+__all__ = ["convert_nearest_by_gather", "nearest_indices", "resize_picks_the_same"]
 
 F = np.float32
 _TYPES_OF_RESIZE = frozenset(
@@ -68,7 +68,7 @@ def convert_nearest_by_gather(graph: Any, node: Any, name: str, size: tuple[int,
         raise UnsupportedError("TensorFlow rejects align_corners together with half_pixel_centers", node=name)
     image = Operand(node.input[0])
     rows, columns = (
-        _indices(e, e.length(image.name, axis + 1), targets[axis], align_corners, half_pixel_centers)
+        nearest_indices(e, e.length(image.name, axis + 1), targets[axis], align_corners, half_pixel_centers)
         for axis in range(2)
     )
     outputs, shapes, dtypes = node.output, node.output_shapes, node.output_dtypes
@@ -85,7 +85,9 @@ def convert_nearest_by_gather(graph: Any, node: Any, name: str, size: tuple[int,
     )
 
 
-def _indices(e: Expression, n: Value, m: Value, align_corners: bool, half_pixel_centers: bool) -> Value:
+def nearest_indices(
+    e: Expression, n: Value, m: Value, align_corners: bool, half_pixel_centers: bool
+) -> Value:
     """Input index of each output pixel, int64 [m]; every step in float32, as the kernel makes it."""
     fn, fm = e.floats(n), e.floats(m)
     scale = e("Div", fn, fm)

@@ -10,6 +10,7 @@ import numpy as np
 
 from rewriter.errors import UnsupportedError
 from rewriter.tensorflow.image_ops.expression import Expression, Operand, Value, known_input
+from rewriter.tensorflow.image_ops.folding import known_elements
 from rewriter.tensorflow.image_ops.taps import (
     area_taps,
     becomes_whole,
@@ -66,7 +67,7 @@ def convert_scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) 
     antialias = bool(node.get_attr_value("antialias", 1))
     if kernel not in FILTER_RADIUS:
         raise UnsupportedError(f"ScaleAndTranslate has an unknown kernel type '{kernel}'", node=name)
-    scale, translation = known_input(node, 2), known_input(node, 3)
+    scale = known_input(node, 2)
     if isinstance(scale, np.ndarray) and not (np.isfinite(scale).all() and scale.min() > 0):
         raise UnsupportedError(
             f"ScaleAndTranslate with scale {scale.tolist()}, which TensorFlow does not compute either",
@@ -78,8 +79,8 @@ def convert_scale_and_translate(graph: Any, node: Any, name: str, _: list[Any]) 
             kernel,
             e.length(node.input[0], axis + 1),
             target,
-            e.pick(scale, axis),
-            e.pick(translation, axis),
+            _element(e, node, 2, axis),
+            _element(e, node, 3, axis),
             antialias,
         )
         for axis, target in enumerate(_targets(e, node))
@@ -146,6 +147,14 @@ def _targets(e: Expression, node: Any) -> list[Value]:
         return [np.array(length, np.int64) for length in inferred[1:3]]
     size = e.integers(known_input(node, 1))
     return [e.pick(size, axis) for axis in range(2)]
+
+
+def _element(e: Expression, node: Any, source: int, axis: int) -> Value:
+    """One element of an input, a float32 scalar; known also where it follows from shapes."""
+    known = known_elements(node.inputs[source])
+    if known is not None and known.shape == (2,) and not np.isnan(known[axis]):
+        return np.array(known[axis], F)
+    return e.pick(known_input(node, source), axis)
 
 
 def _whole_factors(lengths: list[Value], targets: list[Value]) -> list[int] | None:
