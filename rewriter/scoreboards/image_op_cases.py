@@ -14,8 +14,8 @@ Op = Callable[[Any, tuple[int, int]], Any]
 
 DTYPES = ("float32", "uint8", "int32", "float16", "float64")
 LAYOUTS = ("static", "batch", "open", "computed")
-"""`static`: all lengths known. `batch`: all but the batch. `open`: batch, height and width not known, the target a constant. `computed`: the
-same, and the target computed from the input's shape."""
+"""`static`: all lengths known. `batch`: all but the batch. `open`: batch, height and width not known, the target a
+constant. `computed`: the same, and the target computed from the input's shape."""
 METHODS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian", "mitchellcubic")
 _V1 = ("bilinear", "nearest_neighbor", "bicubic")
 _KERAS = ("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5")
