@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 
 from rewriter.errors import RewriterError, UnsupportedError, UsageError, require
+from rewriter.tensorflow.divisions import restore_divisions
 from rewriter.tensorflow.environment import import_tensorflow
 from rewriter.tensorflow.load import load
 from rewriter.tensorflow.provenance import Provenance, attach, nodes_of
@@ -70,6 +71,7 @@ def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[
     )
     with tf.device("/cpu:0"):
         frozen = tf_loader.from_function(traced.function, traced.input_names, traced.output_names)
+        restore_divisions(frozen)
         restore_layer_scopes(frozen, traced.layers)
         handler = ResizeHandler()
         try:
