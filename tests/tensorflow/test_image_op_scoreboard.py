@@ -74,6 +74,16 @@ def test_an_error_that_is_no_number_is_wrong():
     assert outcome.verdict == "wrong"
 
 
+def test_float16_may_be_the_neighbour_and_no_further():
+    expected = np.array([1.0, -0.25, 3e-7], np.float16)
+    neighbour = np.nextafter(expected, np.float16(9))
+    assert image_ops._judged(_one(), {"converted": neighbour}, expected).verdict == "right"
+    further = np.nextafter(neighbour, np.float16(9))
+    assert image_ops._judged(_one(), {"converted": further}, expected).verdict == "wrong"
+    infinite = np.array([np.inf, -0.25, 3e-7], np.float16)
+    assert image_ops._judged(_one(), {"converted": infinite}, expected).verdict == "wrong"
+
+
 def test_what_tensorflow_cannot_trace_is_refused_with_its_reason():
     def fails(x, size):
         raise ValueError("no such picture")
