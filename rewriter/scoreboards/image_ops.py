@@ -232,7 +232,7 @@ def _cause(error: Exception) -> str:
     if where and where[-1] + 1 < len(
         told
     ):  # Keras names the layer, and says on the next line what went wrong
-        return told[where[-1] + 1][:200]
+        return told[where[-1] + 1].split(". ")[0][:200]
     said = [line for line in told if "Error" in line or "annot" in line or "must" in line]
     return (said or told or [type(error).__name__])[-1][:200]
 

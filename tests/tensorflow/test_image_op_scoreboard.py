@@ -21,12 +21,12 @@ def _told(outcomes):
 
 def test_nothing_in_a_sample_is_wrong(tmp_path):
     page, report = tmp_path / "page.md", tmp_path / "report.json"
-    arguments = ["--sample", "60", "--seed", "11", "-o", str(page), "--json", str(report)]
+    arguments = ["--sample", "45", "--seed", "11", "-o", str(page), "--json", str(report)]
     result = CliRunner().invoke(main, ["scoreboard", "image-ops", *arguments])
     assert result.exit_code == 0, result.output
     found = json.loads(report.read_text())
-    assert len(found["cases"]) == 60 == sum(found["counts"].values())
-    assert found["counts"]["wrong"] == 0 and found["counts"]["right"] > 45
+    assert len(found["cases"]) == 45 == sum(found["counts"].values())
+    assert found["counts"]["wrong"] == 0 and found["counts"]["right"] > 35
     assert all(case["reason"] for case in found["cases"] if case["verdict"] == "refused")
     assert f"**{found['counts']['right']} right" in page.read_text()
 
