@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from rewriter.scoreboards.image_op_cases import DTYPES, LAYOUTS, SIZES
+from rewriter.scoreboards.image_op_cases import DTYPES, LAYOUTS, SIZES, cases
 from rewriter.scoreboards.image_ops import BICUBIC_TOLERANCE, TOLERANCE, Outcome
 
 __all__ = ["counts", "lines", "markdown"]
@@ -43,6 +43,7 @@ def markdown(outcomes: Sequence[Outcome], drawn: tuple[int, int] | None) -> str:
     """
     total = counts(outcomes)
     options = "" if drawn is None else f" --sample {drawn[0]} --seed {drawn[1]}"
+    of = "" if drawn is None else f" drawn from {sum(1 for _ in cases())}"
     sizes = ", ".join(
         f"{size.name} ({size.image[0]}×{size.image[1]} → {size.target[0]}×{size.target[1]})" for size in SIZES
     )
@@ -52,7 +53,7 @@ def markdown(outcomes: Sequence[Outcome], drawn: tuple[int, int] | None) -> str:
         "",
         f"Written by `rewriter scoreboard image-ops{options} -o docs/scoreboards/image-ops.md`.",
         "",
-        f"**{total['right']} right, {total['refused']} refused, {total['wrong']} wrong**, of {len(outcomes)} cases: "
+        f"**{total['right']} right, {total['refused']} refused, {total['wrong']} wrong**, of {len(outcomes)} cases{of}: "
         f"every op with its options × {', '.join(DTYPES)} × {', '.join(LAYOUTS)} lengths × {sizes}.",
         "",
         "Each case is converted (opset 18) and runs in onnxruntime as converted, with onnxruntime's own",
@@ -86,7 +87,7 @@ def markdown(outcomes: Sequence[Outcome], drawn: tuple[int, int] | None) -> str:
 def _rows(outcomes: Sequence[Outcome]) -> Iterator[tuple[str, ...]]:
     groups: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
-        groups[f"{outcome.case.family} {_base(outcome)}"].append(outcome)
+        groups[f"{outcome.case.family} {_base(outcome)}".strip()].append(outcome)
     for name, members in groups.items():
         found = counts(members)
         errors = [outcome.error for outcome in members if outcome.error is not None]
