@@ -53,8 +53,8 @@ def markdown(outcomes: Sequence[Outcome], drawn: tuple[int, int] | None) -> str:
         "",
         f"Written by `rewriter scoreboard image-ops{options} -o docs/scoreboards/image-ops.md`.",
         "",
-        f"**{total['right']} right, {total['refused']} refused, {total['wrong']} wrong**, of {len(outcomes)} cases{of}: "
-        f"every op with its options × {', '.join(DTYPES)} × {', '.join(LAYOUTS)} lengths × {sizes}.",
+        f"**{total['right']} right, {total['refused']} refused, {total['wrong']} wrong**, of {len(outcomes)} "
+        f"cases{of}: every op with its options × {', '.join(DTYPES)} × {', '.join(LAYOUTS)} lengths × {sizes}.",
         "",
         "Each case is converted (opset 18) and runs in onnxruntime as converted, with onnxruntime's own",
         "optimisations, and after the default passes of `rewrite`. All three must agree with TensorFlow eager:",
