@@ -16,7 +16,7 @@ from rewriter.resampling.area import AreaAxis
 from rewriter.resampling.axis import AxisResize
 from rewriter.resampling.filtered import FILTERS, FilteredAxis
 
-__all__ = ["BICUBIC_TABLE_SIZE", "area_rows", "filtered_rows", "resize_rows"]
+__all__ = ["BICUBIC_TABLE_SIZE", "area_rows", "bicubic_table", "filtered_rows", "resize_rows"]
 
 F = np.float32
 Weights = list[tuple[int, np.float32]]
@@ -73,7 +73,7 @@ def _linear(n: int, x: np.float32) -> Weights:
 
 
 @lru_cache(maxsize=2)
-def _bicubic_table(a: float) -> tuple[np.ndarray, np.ndarray]:
+def bicubic_table(a: float) -> tuple[np.ndarray, np.ndarray]:
     """Weights at distance j / 1024 and 1 + j / 1024, float32 [1025] each; evaluated in double."""
     x = (np.arange(BICUBIC_TABLE_SIZE + 1) / BICUBIC_TABLE_SIZE).astype(np.float32).astype(np.float64)
     inner = ((a + 2) * x - (a + 3)) * x * x + 1
@@ -83,7 +83,7 @@ def _bicubic_table(a: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cubic(axis: AxisResize, x: np.float32) -> Weights:
-    inner, outer = _bicubic_table(float(axis.cubic_a))
+    inner, outer = bicubic_table(float(axis.cubic_a))
     low = int(np.floor(x))
     offset = int(np.rint(F(x - np.floor(x)) * F(BICUBIC_TABLE_SIZE)))
     back = BICUBIC_TABLE_SIZE - offset

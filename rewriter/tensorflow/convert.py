@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 
 from rewriter.errors import RewriterError, UnsupportedError, UsageError, require
+from rewriter.tensorflow.divisions import restore_divisions
 from rewriter.tensorflow.environment import import_tensorflow
 from rewriter.tensorflow.load import load
 from rewriter.tensorflow.provenance import Provenance, attach, nodes_of
@@ -25,11 +26,6 @@ DEFAULT_OPSET = 18
 Shape, Slice and Concat that opsets 11 to 17 need for each Resize."""
 
 _OPSETS = range(11, 19)
-_NO_EXACT_ONNX = {
-    "ResizeArea": "area averaging",
-    "ScaleAndTranslate": "an antialiased or windowed resize",
-    "CropAndResize": "a crop with resize",
-}
 
 
 def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = None) -> onnx.ModelProto:
@@ -75,8 +71,8 @@ def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[
     )
     with tf.device("/cpu:0"):
         frozen = tf_loader.from_function(traced.function, traced.input_names, traced.output_names)
+        restore_divisions(frozen)
         restore_layer_scopes(frozen, traced.layers)
-        _refuse_inexact(frozen)
         handler = ResizeHandler()
         try:
             model, _ = _convert_common(
@@ -95,23 +91,6 @@ def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UnsupportedError(f"tf2onnx cannot convert this network: {cause}") from error
     return model, handler.found
-
-
-def _refuse_inexact(graph_def: Any) -> None:
-    """Ops for which tf2onnx writes something else, or nothing valid."""
-    nodes = [
-        *graph_def.node,
-        *(node for function in graph_def.library.function for node in function.node_def),
-    ]
-    found = [node for node in nodes if node.op in _NO_EXACT_ONNX]
-    if not found:
-        return
-    listed = ", ".join(f"{node.name} ({node.op}, {_NO_EXACT_ONNX[node.op]})" for node in found)
-    raise UnsupportedError(
-        f"no exact ONNX form is known for {listed}",
-        node=found[0].name,
-        remedy="resize with tf.image.resize bilinear, nearest or bicubic without antialias",
-    )
 
 
 def _refuse_leftovers(model: onnx.ModelProto) -> None:

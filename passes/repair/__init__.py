@@ -1,0 +1,1 @@
+"""Repairs of what exporters are known to write wrongly."""
