@@ -25,11 +25,6 @@ DEFAULT_OPSET = 18
 Shape, Slice and Concat that opsets 11 to 17 need for each Resize."""
 
 _OPSETS = range(11, 19)
-_NO_EXACT_ONNX = {
-    "ResizeArea": "area averaging",
-    "ScaleAndTranslate": "an antialiased or windowed resize",
-    "CropAndResize": "a crop with resize",
-}
 
 
 def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = None) -> onnx.ModelProto:
@@ -76,7 +71,6 @@ def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[
     with tf.device("/cpu:0"):
         frozen = tf_loader.from_function(traced.function, traced.input_names, traced.output_names)
         restore_layer_scopes(frozen, traced.layers)
-        _refuse_inexact(frozen)
         handler = ResizeHandler()
         try:
             model, _ = _convert_common(
@@ -95,23 +89,6 @@ def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[
             cause = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise UnsupportedError(f"tf2onnx cannot convert this network: {cause}") from error
     return model, handler.found
-
-
-def _refuse_inexact(graph_def: Any) -> None:
-    """Ops for which tf2onnx writes something else, or nothing valid."""
-    nodes = [
-        *graph_def.node,
-        *(node for function in graph_def.library.function for node in function.node_def),
-    ]
-    found = [node for node in nodes if node.op in _NO_EXACT_ONNX]
-    if not found:
-        return
-    listed = ", ".join(f"{node.name} ({node.op}, {_NO_EXACT_ONNX[node.op]})" for node in found)
-    raise UnsupportedError(
-        f"no exact ONNX form is known for {listed}",
-        node=found[0].name,
-        remedy="resize with tf.image.resize bilinear, nearest or bicubic without antialias",
-    )
 
 
 def _refuse_leftovers(model: onnx.ModelProto) -> None:

@@ -12,6 +12,9 @@ import numpy as np
 import onnx
 
 from rewriter.resampling.tensorflow import TF_RESIZES, onnx_attributes
+from rewriter.tensorflow.image_ops.crop import convert_crop_and_resize
+from rewriter.tensorflow.image_ops.nearest import convert_nearest_by_gather, resize_picks_the_same
+from rewriter.tensorflow.image_ops.separable import convert_area, convert_scale_and_translate
 from rewriter.tensorflow.provenance import Provenance, marked
 
 __all__ = ["ResizeHandler"]
@@ -28,13 +31,21 @@ class ResizeHandler:
 
     def __init__(self) -> None:
         self.found: list[Provenance] = []
-        self.handlers: dict[str, tuple[Any, list[Any]]] = {op: (self._convert, []) for op in TF_RESIZES}
+        self.handlers: dict[str, tuple[Any, list[Any]]] = {
+            **{op: (self._convert, []) for op in TF_RESIZES},
+            "ResizeArea": (convert_area, []),
+            "ScaleAndTranslate": (convert_scale_and_translate, []),
+            "CropAndResize": (convert_crop_and_resize, []),
+        }
 
     def _convert(self, graph: Any, node: Any, name: str, _: list[Any]) -> None:
         """Replace one TensorFlow op (images NHWC, size) by Transpose, Resize, Transpose."""
         from tf2onnx import utils
 
         record = _provenance(node)
+        if node.type == "ResizeNearestNeighbor" and not _resize_is_exact(graph, node, record):
+            convert_nearest_by_gather(graph, node, name, record.size)
+            return
         self.found.append(record)
         shapes, dtypes = node.output_shapes, node.output_dtypes
         images = node.input[0]
@@ -90,6 +101,19 @@ class ResizeHandler:
             "Concat", [head, spatial], attr={"axis": 0}, name=utils.make_name("all_sizes")
         )
         return sizes.output[0], None
+
+
+def _resize_is_exact(graph: Any, node: Any, record: Provenance) -> bool:
+    """Whether a nearest Resize copies TensorFlow's own pixels, as far as the lengths are known."""
+    shape = graph.get_shape(node.input[0])
+    known = shape is not None and len(shape) == 4
+    return resize_picks_the_same(
+        node.output_dtypes[0],
+        shape[1:3] if known else [-1, -1],
+        [-1, -1] if record.size is None else list(record.size),
+        record.align_corners,
+        record.half_pixel_centers,
+    )
 
 
 def _batch_and_channels(node: Any) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from rewriter.tensorflow.provenance import Provenance
 
-__all__ = ["declare_resized", "name_every_axis"]
+__all__ = ["declare_resized", "keep_cubic_in_place", "name_every_axis"]
 
 _BOUND_TO_LAYOUT = frozenset(
     {
@@ -36,6 +36,7 @@ def name_every_axis(model: onnx.ModelProto) -> None:
     meets another behind, permutes the sizes, and disregards `axes`: the model then does not load. The sizes of
     the other two axes are read from the input, as the batch may be unknown.
     """
+    keep_cubic_in_place(model)
     for graph in _graphs(model.graph):
         before, after = _producers(graph), _consumers(graph)
         nodes = []
@@ -47,9 +48,60 @@ def name_every_axis(model: onnx.ModelProto) -> None:
                 nodes += _all_sizes(graph, node)
             nodes.append(node)
         if len(nodes) != len(graph.node):
-            kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
-            del graph.node[:]
-            graph.node.extend(kept)
+            _set_nodes(graph, nodes)
+
+
+def keep_cubic_in_place(model: onnx.ModelProto) -> None:
+    """Put a reshape to the same shape before a cubic Resize that Transposes enclose.
+
+    onnxruntime (1.32 and before, at its default optimisation level) moves the Transpose before a Resize behind it
+    where it meets another there, and has no cubic kernel for channels last that shrinks: the model then fails when
+    it is loaded or run (microsoft/onnxruntime#12302). It moves nothing past a reshape.
+    """
+    if not any(_is_cubic(node) for graph in _graphs(model.graph) for node in graph.node):
+        return
+    inferred = onnx.shape_inference.infer_shapes(model)
+    known = {info.name: info for graph in _graphs(inferred.graph) for info in graph.value_info}
+    for graph in _graphs(model.graph):
+        before, after = _producers(graph), _consumers(graph)
+        nodes: list[onnx.NodeProto] = []
+        for node in graph.node:
+            if _is_cubic(node) and _meets_transpose(node, before) and _meets_transpose(node, after):
+                nodes += _reshape_before(graph, node, known.get(node.input[0]))
+            nodes.append(node)
+        if len(nodes) != len(graph.node):
+            _set_nodes(graph, nodes)
+
+
+def _is_cubic(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Resize" and any(
+        attribute.name == "mode" and attribute.s == b"cubic" for attribute in node.attribute
+    )
+
+
+def _reshape_before(
+    graph: onnx.GraphProto, resize: onnx.NodeProto, info: onnx.ValueInfoProto | None
+) -> list[onnx.NodeProto]:
+    """Nodes that reshape what the Resize reads to its own shape, so that onnxruntime cannot take them out.
+
+    A Reshape that changes nothing it removes where it knows the lengths; one that undoes a Flatten it keeps.
+    """
+    images, stem = resize.input[0], resize.name
+    lengths = [] if info is None else [axis.dim_value for axis in info.type.tensor_type.shape.dim[1:]]
+    flat, shape, kept = f"{stem}/flat", f"{stem}/same_shape", f"{stem}/in_place"
+    nodes = [helper.make_node("Flatten", [images], [flat], name=flat, axis=1)]
+    if len(lengths) == 3 and min(lengths) > 0:
+        graph.initializer.append(numpy_helper.from_array(np.array([-1, *lengths], np.int64), shape))
+    else:
+        nodes.append(helper.make_node("Shape", [images], [shape], name=shape))
+    resize.input[0] = kept
+    return [*nodes, helper.make_node("Reshape", [flat, shape], [kept], name=kept)]
+
+
+def _set_nodes(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def declare_resized(model: onnx.ModelProto, records: Mapping[str, Provenance]) -> None:
@@ -96,7 +148,8 @@ def _meets_transpose(start: onnx.NodeProto, neighbours: Neighbours) -> bool:
     seen, pending = {start.name}, list(neighbours[start.name])
     while pending:
         node = pending.pop()
-        if node.op_type == "Transpose":
+        # tf2onnx writes a Transpose of one row, column or channel as Reshape, which onnxruntime moves all the same.
+        if node.op_type in ("Transpose", "Reshape"):
             return True
         if node.name in seen or node.op_type in _BOUND_TO_LAYOUT:
             continue

@@ -153,8 +153,8 @@ def test_resizes_in_branches(tmp_path):
     assert sorted(source["align_corners"] for source in sources) == [False, True]
 
 
-REFUSED = {
-    "ResizeArea": lambda x: tf.compat.v1.image.resize_area(x, (3, 3), name="shrink"),
+WITHOUT_A_RESIZE = {
+    "ResizeArea": lambda x: tf.compat.v1.image.resize_area(x, (3, 4), name="shrink"),
     "antialias": lambda x: tf.image.resize(x, (3, 3), antialias=True),
     "lanczos3": lambda x: tf.image.resize(x, (9, 9), method="lanczos3"),
     "CropAndResize": lambda x: tf.image.crop_and_resize(x, [[0.1, 0.1, 0.9, 0.9]], [0], (4, 4)),
@@ -164,15 +164,16 @@ REFUSED = {
         lambda: tf.compat.v1.image.resize_bilinear(x, (8, 8)),
     ),
 }
-NAMES = {"antialias": "ScaleAndTranslate", "lanczos3": "ScaleAndTranslate", "in a branch": "ResizeArea"}
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_refuses_resizes_without_an_exact_form(tmp_path, case):
-    with pytest.raises(UnsupportedError) as caught:
-        _converted(tmp_path, REFUSED[case], (1, 6, 6, 3))
-    assert NAMES.get(case, case) in caught.value.message
-    assert caught.value.node
+@pytest.mark.parametrize("opset", [11, 18])
+@pytest.mark.parametrize("case", WITHOUT_A_RESIZE)
+def test_ops_that_no_resize_computes(tmp_path, case, opset):
+    operation = WITHOUT_A_RESIZE[case]
+    model = _converted(tmp_path, operation, (1, 6, 6, 3), opset=opset)
+    for x in (random_input((1, 6, 6, 3)), np.abs(random_input((1, 6, 6, 3)))):
+        for optimised in (False, True):
+            assert relative_error(run(model, {"x": x}, optimised)["y"], operation(x)) <= 1e-5
 
 
 def test_refuses_ops_that_onnx_has_not(tmp_path):
