@@ -96,8 +96,20 @@ class Environment:
         return self._vars[name]
 
     def bind(self, name: str, value: Var | np.ndarray) -> None:
-        """Record what a node computed."""
+        """Record what a node computed. In the body of a loop a name gets a value in every iteration: the last counts."""
+        self._constants.pop(name, None)
+        self._vars.pop(name, None)
         if isinstance(value, np.ndarray):
             self._constants[name] = value
         else:
             self._vars[name] = value
+
+    def value(self, name: str) -> Var | np.ndarray:
+        """A constant as an array, anything else as a MIL variable."""
+        constant = self.constant(name)
+        return self.var(name) if constant is None else constant
+
+    def enter(self, initializers: Mapping[str, onnx.TensorProto], used: set[str]) -> None:
+        """Take in what a subgraph brings: its initializers, and the names that it reads."""
+        self._initializers = {**self._initializers, **initializers}
+        self._used |= used

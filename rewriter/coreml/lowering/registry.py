@@ -24,6 +24,7 @@ _FAMILIES = (
     "binary",
     "cast",
     "comparison",
+    "control_flow",
     "convolution",
     "indexing",
     "layout",
