@@ -54,7 +54,7 @@ def expanded(node: NodeProto, body: FunctionProto, taken: set[str]) -> list[Node
     Args:
         taken: names that are in use; what the body makes gets others, which are added.
     """
-    names = {formal: "" for formal in body.input}
+    names = dict.fromkeys(body.input, "")
     names.update(zip(body.input, node.input, strict=False))
     names.update({formal: actual for formal, actual in zip(body.output, node.output, strict=False) if actual})
     attributes = {attribute.name: attribute for attribute in body.attribute_proto}
@@ -127,7 +127,7 @@ def _name(name: str, prefix: str, names: dict[str, str], taken: set[str]) -> str
 
 
 def _attribute(attribute: AttributeProto, given: Mapping[str, AttributeProto]) -> AttributeProto | None:
-    """An attribute of a node of the body, a parameter replaced by what the call gives; None where it gives nothing."""
+    """An attribute of a node of the body; of a parameter what the call gives, None where it gives nothing."""
     copy = AttributeProto()
     if not attribute.ref_attr_name:
         copy.CopyFrom(attribute)

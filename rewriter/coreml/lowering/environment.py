@@ -96,7 +96,7 @@ class Environment:
         return self._vars[name]
 
     def bind(self, name: str, value: Var | np.ndarray) -> None:
-        """Record what a node computed. In the body of a loop a name gets a value in every iteration: the last counts."""
+        """Record what a node computed; in the body of a loop a name gets a value in every iteration."""
         self._constants.pop(name, None)
         self._vars.pop(name, None)
         if isinstance(value, np.ndarray):

@@ -33,10 +33,14 @@ _FAMILIES = (
     "padding",
     "pooling",
     "reduction",
+    "recurrent",
     "resize",
+    "sampling",
     "scatter",
     "slicing",
     "softmax",
+    "spectral",
+    "tensors",
     "unary",
 )
 _registry: dict[OperatorKey, Lowering] = {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import Var, types
+from onnx import GraphProto
 
 from rewriter.coreml.lowering.mil import cast
 from rewriter.coreml.lowering.node import Node
@@ -19,7 +21,7 @@ __all__: list[str] = []
 _MOST_NODES = 20_000
 """Nodes that a loop may become; a program of more takes minutes to compile on a device."""
 
-Value = Var | np.ndarray
+Value: TypeAlias = "Var | np.ndarray"
 
 
 @lowering("If")
@@ -53,7 +55,7 @@ def _select(flag: Var, a: Var, b: Var, node: Node) -> Var:
 
 @lowering("Scan")
 def scan(node: Node) -> list[Value]:
-    """One copy of the body per element of the sequence (versions 9 and later, and version 8 with a batch of its own)."""
+    """One copy of the body per element of the sequence; version 8 has a batch of its own."""
     if node.opset < 9:
         return _scan_8(node)
     body, scanned = node.attributes["body"], int(node.attributes["num_scan_inputs"])
@@ -87,16 +89,16 @@ def _scan_8(node: Node) -> list[Value]:
 
 def _scanned(
     node: Node,
-    body: object,
+    body: GraphProto,
     states: Sequence[Value],
     sequences: Sequence[Var],
     axes: Sequence[int],
     backwards: Sequence[int],
 ) -> list[Value]:
     length = static_shape(sequences[0])[axes[0]]
-    _refuse_long(node, length, len(body.node))  # type: ignore[attr-defined]
-    names = [value.name for value in body.input]  # type: ignore[attr-defined]
-    outputs = len(body.output) - len(states)  # type: ignore[attr-defined]
+    _refuse_long(node, length, len(body.node))
+    names = [value.name for value in body.input]
+    outputs = len(body.output) - len(states)
     kept: list[list[Var]] = [[] for _ in range(outputs)]
     states = list(states)
     for step in range(length):
@@ -104,7 +106,7 @@ def _scanned(
             _part(value, axis, length - 1 - step if backward else step)
             for value, axis, backward in zip(sequences, axes, backwards, strict=True)
         ]
-        results = node.lower_graph(body, dict(zip(names, [*states, *elements], strict=True)))  # type: ignore[arg-type]
+        results = node.lower_graph(body, dict(zip(names, [*states, *elements], strict=True)))
         states = results[: len(states)]
         for stack, value in zip(kept, results[len(states) :], strict=True):
             stack.append(_var(value, node))
