@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rewriter.cli.common import console, emit_json, json_option, reporting_errors
-from rewriter.coreml.lowering.targets import PRECISIONS, TARGET_CHOICES
+from rewriter.coreml.lowering.targets import PRECISIONS, READINGS, TARGET_CHOICES
 from rewriter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     metavar="NAME:1,H,W,3",
     help="Lengths of an input that the model leaves open; repeatable.",
 )
+@click.option(
+    "--reading",
+    type=click.Choice(READINGS),
+    help="Who is right where they read a Resize differently (align_corners by fractional scales); default: refuse.",
+)
 @click.option("--explain", is_flag=True, help="Say why each Resize is expressed as it is.")
 @json_option
 def command(
@@ -50,6 +55,7 @@ def command(
     target: str,
     precision: str,
     shapes: tuple[str, ...],
+    reading: str | None,
     explain: bool,
     json_path: str | None,
 ) -> None:
@@ -69,6 +75,7 @@ def command(
                 target=target,
                 precision=precision,
                 shapes=pinned,
+                reading=reading,
                 progress=lambda phase, done, total: status.update(f"{phase} {done}/{total}"),
             )
             lowered.save(output)

@@ -25,6 +25,7 @@ class Environment:
     Attributes:
         target: deployment target, e.g. ``iOS17``.
         names: the Core ML names that are taken.
+        reading: whose reading of the Resize specification decides where implementations differ; None to refuse.
         resizes: one entry per Resize node, in order.
         named: MIL variables that carry the name of an ONNX value.
     """
@@ -38,7 +39,9 @@ class Environment:
         used: set[str],
         names: NameTable,
         read: Callable[[onnx.TensorProto], np.ndarray],
+        reading: str | None = None,
     ) -> None:
+        self.reading = reading
         self.target = target
         self.names = names
         self.resizes: list[dict[str, Any]] = []

@@ -162,6 +162,11 @@ class Node:
 
         return lower_subgraph(graph, feeds, self._environment)
 
+    @property
+    def reading(self) -> str | None:
+        """Whose reading of the Resize specification decides where implementations differ; None to refuse."""
+        return self._environment.reading
+
     def record_resize(self, entry: dict[str, Any]) -> None:
         """Keep how a resize was expressed, for the report and the package's metadata."""
         self._environment.resizes.append(entry)

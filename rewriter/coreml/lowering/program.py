@@ -50,6 +50,7 @@ def build_program(
     target: str,
     *,
     read: Callable[[onnx.TensorProto], np.ndarray],
+    reading: str | None = None,
     progress: Progress | None = None,
 ) -> BuiltProgram:
     """Lower every node of `graph`.
@@ -58,6 +59,7 @@ def build_program(
         graph: what to lower.
         target: deployment target, e.g. ``iOS17``.
         read: gives the values of an initializer.
+        reading: whose reading of the Resize specification decides where implementations differ; None to refuse.
         progress: called with a phase, steps done and steps in all.
 
     Raises:
@@ -78,6 +80,7 @@ def build_program(
         used=graph.used,
         names=names,
         read=read,
+        reading=reading,
     )
     placeholders = {
         core_ml_names[item.name]: mb.placeholder(shape=_port_shape(item), dtype=_port_type(item))

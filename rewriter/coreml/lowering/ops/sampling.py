@@ -37,12 +37,19 @@ def grid_sample(node: Node) -> Var:
     places = math.prod(outer[1:-1])
     mode, padding = _MODES[node.attr("mode", "linear")], node.attr("padding_mode", "zeros")
     aligned = bool(node.attr("align_corners", 0))
+    if mode == "cubic" and padding == "border" and node.reading is None:
+        raise node.refuse(
+            "cubic with padding_mode border: onnx's reference implementation moves places outside of the image to "
+            "its border before it interpolates, onnxruntime and PyTorch do not",
+            "say who is right with --reading, or use padding_mode zeros or reflection",
+        )
+    moved = "none" if mode == "cubic" and node.reading == "onnxruntime" and padding == "border" else padding
     grid = reshape(node.var(1), (batch, places, len(lengths)))
     coordinates = []
     for axis, length in enumerate(lengths):
         # The grid names the last axis first.
         own = _column(grid, len(lengths) - 1 - axis)
-        coordinates.append(_coordinate(own, length, mode, padding, aligned))
+        coordinates.append(_coordinate(own, length, mode, moved, aligned))
     taps = [_taps(x, length, mode, padding, aligned) for x, length in zip(coordinates, lengths, strict=True)]
     pixels = _pixels(node.var(0))
     result = _weighted(pixels, taps, lengths, batch, places)
