@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rewriter.cli.common import console, emit_json, json_option, reporting_errors
-from rewriter.coreml.lowering.targets import PRECISIONS, TARGET_CHOICES
+from rewriter.coreml.lowering.targets import PRECISIONS, READINGS, TARGET_CHOICES
 from rewriter.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,6 +57,11 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="iOS13 and iOS14: write the custom layer's sources and tests for Xcode there.",
 )
+@click.option(
+    "--reading",
+    type=click.Choice(READINGS),
+    help="Who is right where they read a Resize differently (align_corners by fractional scales); default: refuse.",
+)
 @click.option("--explain", is_flag=True, help="Say why each Resize is expressed as it is.")
 @json_option
 def command(
@@ -67,6 +72,7 @@ def command(
     shapes: tuple[str, ...],
     custom_layer: str | None,
     emit_sources: Path | None,
+    reading: str | None,
     explain: bool,
     json_path: str | None,
 ) -> None:
@@ -84,6 +90,7 @@ def command(
             lowered = form.lower(
                 model,
                 shapes=pinned,
+                reading=reading,
                 progress=lambda phase, done, total: status.update(f"{phase} {done}/{total}"),
             )
             lowered.save(output)

@@ -45,12 +45,20 @@ class ProgramFormat:
         model: onnx.ModelProto | Model,
         *,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
+        reading: str | None = None,
         progress: Progress | None = None,
     ) -> LoweredModel:
         """`rewriter.coreml.lowering.lower` with this format's options."""
         from rewriter.coreml.lowering import lower
 
-        return lower(model, target=self.target, precision=self.precision, shapes=shapes, progress=progress)
+        return lower(
+            model,
+            target=self.target,
+            precision=self.precision,
+            shapes=shapes,
+            reading=reading,
+            progress=progress,
+        )
 
 
 @dataclass(frozen=True)
@@ -78,13 +86,19 @@ class NetworkFormat:
         model: onnx.ModelProto | Model,
         *,
         shapes: Mapping[str, tuple[int, ...]] | None = None,
+        reading: str | None = None,
         progress: Progress | None = None,
     ) -> LoweredNetwork:
         """`rewriter.coreml.neuralnetwork.lower_network` with this format's options."""
         from rewriter.coreml.neuralnetwork import lower_network
 
         return lower_network(
-            model, target=self.target, custom_layer=self.custom_layer, shapes=shapes, progress=progress
+            model,
+            target=self.target,
+            custom_layer=self.custom_layer,
+            shapes=shapes,
+            reading=reading,
+            progress=progress,
         )
 
 

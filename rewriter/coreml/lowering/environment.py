@@ -26,6 +26,7 @@ class Environment:
         target: deployment target, e.g. ``iOS17``.
         custom_layer: which resizes become a custom layer: ``never``, or as `rewriter.coreml.neuralnetwork`.
         names: the Core ML names that are taken.
+        reading: whose reading of the Resize specification decides where implementations differ; None to refuse.
         resizes: one entry per Resize node, in order.
         named: MIL variables that carry the name of an ONNX value.
     """
@@ -40,7 +41,9 @@ class Environment:
         names: NameTable,
         read: Callable[[onnx.TensorProto], np.ndarray],
         custom_layer: str = "never",
+        reading: str | None = None,
     ) -> None:
+        self.reading = reading
         self.target = target
         self.custom_layer = custom_layer
         self.names = names
@@ -99,8 +102,20 @@ class Environment:
         return self._vars[name]
 
     def bind(self, name: str, value: Var | np.ndarray) -> None:
-        """Record what a node computed."""
+        """Record what a node computed; in the body of a loop a name gets a value in every iteration."""
+        self._constants.pop(name, None)
+        self._vars.pop(name, None)
         if isinstance(value, np.ndarray):
             self._constants[name] = value
         else:
             self._vars[name] = value
+
+    def value(self, name: str) -> Var | np.ndarray:
+        """A constant as an array, anything else as a MIL variable."""
+        constant = self.constant(name)
+        return self.var(name) if constant is None else constant
+
+    def enter(self, initializers: Mapping[str, onnx.TensorProto], used: set[str]) -> None:
+        """Take in what a subgraph brings: its initializers, and the names that it reads."""
+        self._initializers = {**self._initializers, **initializers}
+        self._used |= used

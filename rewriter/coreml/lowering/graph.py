@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import onnx
@@ -11,12 +11,12 @@ from onnx import TensorProto
 from rewriter.coreml.lowering.folding import may_fold
 from rewriter.coreml.lowering.inlining import inline
 from rewriter.coreml.lowering.registry import OperatorKey
+from rewriter.coreml.lowering.subgraphs import free_names, subgraphs
 from rewriter.errors import InputError, UnsupportedError, UsageError
 
 __all__ = ["GraphInput", "PreparedGraph", "prepare"]
 
 OLDEST_OPSET = 7
-_CONTROL_FLOW = ("If", "Loop", "Scan")
 # Lowered here although no lowering is registered: the value is known.
 _VALUE_NODES = ("Constant", "Shape", "Size")
 
@@ -88,12 +88,21 @@ def _opsets(proto: onnx.ModelProto) -> dict[str, int]:
     opsets = {
         "" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in proto.opset_import
     }
-    if opsets.get("", OLDEST_OPSET) < OLDEST_OPSET:
+    version = opsets.get("", OLDEST_OPSET)
+    if version < OLDEST_OPSET and any(_changed_until_7(node, version) for node in proto.graph.node):
         raise UnsupportedError(
             f"the model uses opset {opsets['']}, whose broadcasting differs from today's",
             remedy=f"export it with opset {OLDEST_OPSET} or newer",
         )
     return opsets
+
+
+def _changed_until_7(node: onnx.NodeProto, version: int) -> bool:
+    """Whether an operator of an old opset means something else in the oldest one that is supported."""
+    if _domain(node) or not onnx.defs.has(node.op_type, version, ""):
+        return True
+    old, new = (onnx.defs.get_schema(node.op_type, opset, "") for opset in (version, OLDEST_OPSET))
+    return bool(old.since_version != new.since_version)
 
 
 def _inputs(proto: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> tuple[GraphInput, ...]:
@@ -167,9 +176,8 @@ def _needed_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
             continue
         kept.append(node)
         needed.update(name for name in node.input if name)
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                needed.update(name for inner in attribute.g.node for name in inner.input)
+        for inner in subgraphs(node):
+            needed.update(free_names(inner))
     return kept[::-1]
 
 
@@ -186,6 +194,24 @@ def _refuse_unsupported(
 ) -> None:
     """Name every operator that cannot be lowered, in one message, before any work is done."""
     missing: dict[str, list[str]] = {}
+    _collect_missing(nodes, set(constant), supported, "main", missing)
+    if missing:
+        listing = "; ".join(
+            f"{operator} ({len(places)}×, first at {places[0]})"
+            for operator, places in sorted(missing.items())
+        )
+        raise UnsupportedError(
+            f"no lowering to Core ML for {listing}", remedy="replace them by other operators when exporting"
+        )
+
+
+def _collect_missing(
+    nodes: Iterable[onnx.NodeProto],
+    constant: set[str],
+    supported: Collection[OperatorKey],
+    path: str,
+    missing: dict[str, list[str]],
+) -> None:
     for node in nodes:
         if node.op_type in _VALUE_NODES and not _domain(node):
             constant.update(node.output)
@@ -197,15 +223,7 @@ def _refuse_unsupported(
             continue
         if (_domain(node), node.op_type) not in supported:
             label = f"{_domain(node)}::{node.op_type}" if _domain(node) else node.op_type
-            missing.setdefault(label, []).append(node.name or node.output[0])
-    if missing:
-        listing = "; ".join(
-            f"{operator} ({len(names)}×, first at main/{names[0]})"
-            for operator, names in sorted(missing.items())
-        )
-        remedy = (
-            "unroll the control flow before exporting"
-            if any(op in missing for op in _CONTROL_FLOW)
-            else "replace them by other operators when exporting"
-        )
-        raise UnsupportedError(f"no lowering to Core ML for {listing}", remedy=remedy)
+            missing.setdefault(label, []).append(f"{path}/{node.name or node.output[0]}")
+        for inner in subgraphs(node):
+            inside = constant | {tensor.name for tensor in inner.initializer}
+            _collect_missing(inner.node, inside, supported, f"{path}/{node.name or node.output[0]}", missing)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 import onnx
 import onnx.inliner
 
+from rewriter.coreml.lowering.definitions import definition, expanded
 from rewriter.coreml.lowering.registry import OperatorKey
 from rewriter.errors import UnsupportedError
 
@@ -36,21 +37,38 @@ def inline(
     try:
         if proto.functions:
             skeleton = onnx.inliner.inline_local_functions(skeleton)
-        for _ in range(_MAX_DEPTH):
-            composite = _composite_operators(skeleton, supported)
-            if not composite:
-                break
-            skeleton = onnx.inliner.inline_selected_functions(
-                _typed(skeleton), sorted(composite), inline_schema_functions=True
-            )
     except RuntimeError as error:
         raise UnsupportedError(f"a function of the model cannot be expanded: {error}") from error
+    for _ in range(_MAX_DEPTH):
+        if not _expand_definitions(skeleton, supported):
+            break
     return skeleton.graph
+
+
+def _expand_definitions(skeleton: onnx.ModelProto, supported: Collection[OperatorKey]) -> bool:
+    """Replace every operator that has no lowering by its definition, where it has one; whether any had."""
+    composite = {operator for _, operator in _composite_operators(skeleton, supported)}
+    if not composite:
+        return False
+    version = _default_version(skeleton)
+    typed = _typed(skeleton).graph
+    types = {value.name: value.type for value in (*typed.input, *typed.value_info, *typed.output)}
+    taken = set(types) | {name for node in typed.node for name in (*node.input, *node.output)}
+    nodes, changed = [], False
+    for node in skeleton.graph.node:
+        body = None
+        if node.op_type in composite and node.domain in ("", "ai.onnx"):
+            body = definition(node, version, types)
+        changed |= body is not None
+        nodes.extend([node] if body is None else expanded(node, body, taken))
+    del skeleton.graph.node[:]
+    skeleton.graph.node.extend(nodes)
+    return changed
 
 
 def _composite_operators(proto: onnx.ModelProto, supported: Collection[OperatorKey]) -> set[tuple[str, str]]:
     """Operators of the default domain that have no lowering, but a definition by other operators."""
-    version = next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 1)
+    version = _default_version(proto)
     found = set()
     for node in proto.graph.node:
         if node.domain not in ("", "ai.onnx") or ("", node.op_type) in supported:
@@ -61,6 +79,10 @@ def _composite_operators(proto: onnx.ModelProto, supported: Collection[OperatorK
         if schema.has_function or schema.has_context_dependent_function:
             found.add(("", node.op_type))
     return found
+
+
+def _default_version(proto: onnx.ModelProto) -> int:
+    return next((entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")), 1)
 
 
 def _skeleton(proto: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> onnx.ModelProto:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewriter.coreml.lowering.quiet import quiet_coremltools
-from rewriter.coreml.lowering.targets import resolve_precision, resolve_target
+from rewriter.coreml.lowering.targets import resolve_precision, resolve_reading, resolve_target
 from rewriter.coreml.package import count_operators, save_package
 from rewriter.errors import UnsupportedError, require
 from rewriter.model import Model
@@ -62,6 +62,7 @@ def lower(
     precision: str = "float32",
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     directory: str | Path | None = None,
+    reading: str | None = None,
     progress: Progress | None = None,
 ) -> LoweredModel:
     """Lower an ONNX model to a Core ML program with the same inputs, outputs and layout.
@@ -72,6 +73,8 @@ def lower(
         precision: what the program computes in, ``float32`` or ``float16``.
         shapes: lengths for inputs that the model leaves open. An open first length is 1 where not given.
         directory: where the external data of a message lies.
+        reading: ``onnxruntime`` or ``onnx.reference``: who is followed where they read a Resize differently
+            (align_corners by scales that do not give a whole length). By default such a node is refused.
         progress: called with a phase, steps done and steps in all.
 
     Raises:
@@ -100,6 +103,7 @@ def lower(
             graph,
             resolved_target,
             read=model.array,
+            reading=resolve_reading(reading),
             progress=progress,
         )
         mlmodel = _convert(ct, built.program, resolved_target, precision)

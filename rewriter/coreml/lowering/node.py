@@ -144,6 +144,31 @@ class Node:
             raise self.refuse(f"{name} {axis} on a tensor of rank {rank}")
         return int(axis) + rank if axis < 0 else int(axis)
 
+    def value(self, index: int) -> Var | np.ndarray:
+        """Input `index` as an array where it is constant, else as a MIL variable."""
+        return self._environment.value(self.proto.input[index])
+
+    def lower_graph(
+        self, graph: onnx.GraphProto, feeds: Mapping[str, Var | np.ndarray]
+    ) -> list[Var | np.ndarray]:
+        """Lower a subgraph of the node here and now, as often as it is called.
+
+        Args:
+            graph: one of the node's attributes.
+            feeds: values of its inputs.
+
+        Returns:
+            A MIL variable or a constant array for each of its outputs.
+        """
+        from rewriter.coreml.lowering.program import lower_subgraph
+
+        return lower_subgraph(graph, feeds, self._environment)
+
+    @property
+    def reading(self) -> str | None:
+        """Whose reading of the Resize specification decides where implementations differ; None to refuse."""
+        return self._environment.reading
+
     def record_resize(self, entry: dict[str, Any]) -> None:
         """Keep how a resize was expressed, for the report and the package's metadata."""
         self._environment.resizes.append(entry)

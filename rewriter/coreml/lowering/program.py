@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from rewriter.coreml.lowering.values import MAX_RANK, mil_type, narrow, static_s
 from rewriter.errors import UnsupportedError
 from rewriter.resampling.coreml import NETWORK_TARGETS
 
-__all__ = ["BuiltProgram", "Progress", "build_program"]
+__all__ = ["BuiltProgram", "Progress", "build_program", "lower_subgraph"]
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -51,6 +51,7 @@ def build_program(
     target: str,
     *,
     read: Callable[[onnx.TensorProto], np.ndarray],
+    reading: str | None = None,
     progress: Progress | None = None,
     custom_layer: str = "never",
 ) -> BuiltProgram:
@@ -60,6 +61,7 @@ def build_program(
         graph: what to lower.
         target: deployment target, e.g. ``iOS17``.
         read: gives the values of an initializer.
+        reading: whose reading of the Resize specification decides where implementations differ; None to refuse.
         progress: called with a phase, steps done and steps in all.
         custom_layer: which resizes become a custom layer (`rewriter.coreml.neuralnetwork`).
 
@@ -82,6 +84,7 @@ def build_program(
         names=names,
         read=read,
         custom_layer=custom_layer,
+        reading=reading,
     )
     placeholders = {
         core_ml_names[item.name]: mb.placeholder(shape=_port_shape(item), dtype=_port_type(item))
@@ -98,6 +101,20 @@ def build_program(
         function.set_outputs(_outputs(graph, environment, core_ml_names, function))
         program.add_function("main", function)
     return BuiltProgram(program, core_ml_names, environment.resizes)
+
+
+def lower_subgraph(
+    graph: onnx.GraphProto, feeds: Mapping[str, Var | np.ndarray], environment: Environment
+) -> list[Var | np.ndarray]:
+    """Lower the nodes of a subgraph into the program that is being built; the values of its outputs."""
+    outputs = [value.name for value in graph.output]
+    initializers = {tensor.name: tensor for tensor in graph.initializer}
+    environment.enter(initializers, {name for node in graph.node for name in node.input} | set(outputs))
+    for name, value in feeds.items():
+        environment.bind(name, value)
+    for node in graph.node:
+        _lower_node(node, environment)
+    return [environment.value(name) for name in outputs]
 
 
 def _port_shape(item: GraphInput) -> tuple[int, ...]:

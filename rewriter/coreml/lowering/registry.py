@@ -24,6 +24,7 @@ _FAMILIES = (
     "binary",
     "cast",
     "comparison",
+    "control_flow",
     "convolution",
     "indexing",
     "layout",
@@ -32,10 +33,14 @@ _FAMILIES = (
     "padding",
     "pooling",
     "reduction",
+    "recurrent",
     "resize",
+    "sampling",
     "scatter",
     "slicing",
     "softmax",
+    "spectral",
+    "tensors",
     "unary",
 )
 _registry: dict[OperatorKey, Lowering] = {}

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from rewriter.errors import UnsupportedError, UsageError
 
-__all__ = ["PRECISIONS", "TARGET_CHOICES", "resolve_precision", "resolve_target"]
+__all__ = [
+    "PRECISIONS",
+    "READINGS",
+    "TARGET_CHOICES",
+    "resolve_precision",
+    "resolve_reading",
+    "resolve_target",
+]
 
 _IOS_OF_MACOS = {
     "macOS10.15": "iOS13",
@@ -19,6 +26,7 @@ _NEURAL_NETWORK_TARGETS = ("iOS13", "iOS14")
 
 TARGET_CHOICES = (*_NEURAL_NETWORK_TARGETS, *_PROGRAM_TARGETS, *_IOS_OF_MACOS)
 PRECISIONS = ("float32", "float16")
+READINGS = ("onnxruntime", "onnx.reference")
 
 
 def resolve_target(name: str) -> str:
@@ -49,4 +57,15 @@ def resolve_precision(name: str) -> str:
     """
     if name not in PRECISIONS:
         raise UsageError(f"unknown precision '{name}'", remedy=f"use one of {', '.join(PRECISIONS)}")
+    return name
+
+
+def resolve_reading(name: str | None) -> str | None:
+    """Check whose reading of the Resize specification is to be followed; None stays.
+
+    Raises:
+        UsageError: not one of `READINGS`.
+    """
+    if name is not None and name not in READINGS:
+        raise UsageError(f"unknown reading '{name}'", remedy=f"use one of {', '.join(READINGS)}")
     return name

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewriter.coreml.lowering.quiet import quiet_coremltools
+from rewriter.coreml.lowering.targets import resolve_reading
 from rewriter.coreml.neuralnetwork.file import save_network
 from rewriter.coreml.neuralnetwork.supported import check_layers, check_scalars
 from rewriter.errors import UnsupportedError, UsageError, require
@@ -79,6 +80,7 @@ def lower_network(
     custom_layer: str = "auto",
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     directory: str | Path | None = None,
+    reading: str | None = None,
     progress: Progress | None = None,
 ) -> LoweredNetwork:
     """Lower an ONNX model to the neuralnetwork format; inputs, outputs and layout stay, weights are float32.
@@ -90,6 +92,7 @@ def lower_network(
             matrices above 1 MiB; ``always``: every resize that changes anything.
         shapes: lengths for inputs that the model leaves open.
         directory: where the external data of a message lies.
+        reading: as of `rewriter.coreml.lowering.lower`.
         progress: called with a phase, steps done and steps in all.
 
     Raises:
@@ -123,7 +126,14 @@ def lower_network(
 
         assert custom_resize.rw_aligned_resize is not None  # registers the operator
         graph = prepare(proto, lowerings().keys(), shapes)
-        built = build_program(graph, resolved, read=model.array, progress=progress, custom_layer=custom_layer)
+        built = build_program(
+            graph,
+            resolved,
+            read=model.array,
+            reading=resolve_reading(reading),
+            progress=progress,
+            custom_layer=custom_layer,
+        )
         check_scalars(built.program)
         mlmodel = _convert(ct, built.program, resolved)
     if proto.doc_string:

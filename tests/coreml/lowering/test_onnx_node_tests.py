@@ -1,125 +1,102 @@
-"""The onnx wheel's node tests: each is right, or refused with a reason; nothing is silently wrong."""
+"""The onnx wheel's tests: each is right, or refused with a reason; nothing is silently wrong."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-from collections import Counter
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
+from click.testing import CliRunner
+from onnx import helper
 
 from rewriter.errors import UnsupportedError
+from rewriter.scoreboards.onnx_node_tests import SUITES, TestCase, collect, frozen, measured, try_case
 
-IN_SCOPE = {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL}
-
-RIGHT_AT_LEAST = 791
+RIGHT_AT_LEAST = 918
 """Of the 1,006 tests in scope; raise it when more are right."""
 
 
 @functools.cache
-def node_tests() -> dict[str, Any]:
-    """Tests of the default domain whose tensors Core ML can hold, without the expanded functions."""
-    from onnx.backend.test.case.node import collect_testcases
-
-    return {case.name: case for case in collect_testcases(None) if _in_scope(case)}
-
-
-def _in_scope(case: Any) -> bool:
-    if case.model is None or "_expanded" in case.name:
-        return False
-    values = [*case.model.graph.input, *case.model.graph.output]
-    return all(
-        value.type.HasField("tensor_type") and value.type.tensor_type.elem_type in IN_SCOPE
-        for value in values
-    ) and all(entry.domain in ("", "ai.onnx") for entry in case.model.opset_import)
-
-
-def _array(value: Any) -> np.ndarray:
-    return numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.asarray(value)
-
-
-def frozen(model: onnx.ModelProto, inputs: list[np.ndarray]) -> onnx.ModelProto:
-    """`model` with all inputs but the first made constant, as Core ML wants the parameters of many operators."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    for value, array in list(zip(model.graph.input, inputs, strict=True))[1:]:
-        copy.graph.initializer.append(numpy_helper.from_array(array, value.name))
-    del copy.graph.input[1:]
-    return copy
-
-
-def verdict(case: Any, run_lowered: Any) -> str:
-    """``right``, ``right (frozen)`` or ``refused``; an AssertionError where it is wrong.
-
-    Both forms are tried, because constants take other ways through the lowering than values known at run time.
-    """
-    inputs, outputs = ([_array(value) for value in values] for values in case.data_sets[0])
-    attempts = [("right", case.model)]
-    if len(inputs) > 1:
-        attempts.append(("right (frozen)", frozen(case.model, inputs)))
-    succeeded = []
-    for attempt, model in attempts:
-        arrays = {value.name: array for value, array in zip(model.graph.input, inputs, strict=False)}
-        shapes = {name: array.shape for name, array in arrays.items()}
-        try:
-            results = run_lowered(model, arrays, shapes=shapes)
-        except UnsupportedError as error:
-            assert error.message
-            continue
-        for value, expected in zip(model.graph.output, outputs, strict=True):
-            _compare(results[value.name], expected, case)
-        succeeded.append(attempt)
-    return next(iter(succeeded), "refused")
-
-
-def _compare(result: np.ndarray, expected: np.ndarray, case: Any) -> None:
-    assert result.shape == expected.shape or (expected.ndim == 0 and result.shape == (1,))
-    if not np.issubdtype(expected.dtype, np.floating):
-        np.testing.assert_array_equal(result.reshape(expected.shape), expected.astype(result.dtype))
-        return
-    rtol, atol = case.rtol, case.atol
-    if expected.dtype == np.float16:  # computed in float32 here, in float16 there
-        rtol, atol = max(rtol, 2e-3), max(atol, 2e-3)
-    np.testing.assert_allclose(result.reshape(expected.shape), expected, rtol=rtol, atol=atol)
+def node_tests() -> dict[str, TestCase]:
+    return collect("node")
 
 
 def _sampled(name: str) -> bool:
     return hashlib.sha1(name.encode()).digest()[0] % 6 == 0
 
 
+def test_the_denominator_is_the_one_that_others_are_measured_by() -> None:
+    assert len(node_tests()) == 1006
+
+
 @pytest.mark.parametrize("name", [name for name in node_tests() if _sampled(name)])
-def test_is_right_or_refused(name: str, run_lowered: Any) -> None:
-    assert verdict(node_tests()[name], run_lowered) in ("right", "right (frozen)", "refused")
+def test_is_right_or_refused(name: str, tmp_path: Path) -> None:
+    outcome = try_case(node_tests()[name], tmp_path)
+    assert outcome.is_right or (outcome.verdict == "refused" and outcome.reason), outcome
 
 
 @pytest.mark.slow
-def test_scoreboard(run_lowered: Any) -> None:
-    counts: Counter[str] = Counter()
-    wrong = []
-    for name, case in node_tests().items():
-        try:
-            counts[verdict(case, run_lowered)] += 1
-        except AssertionError as error:
-            wrong.append(f"{name}: {error}")
-    print(dict(counts), f"wrong: {len(wrong)}")
-    assert not wrong, "\n".join(wrong)
-    assert counts["right"] + counts["right (frozen)"] >= RIGHT_AT_LEAST
-
-
-TWO_READINGS = {
-    "test_resize_downsample_scales_linear_align_corners",
-    "test_resize_downsample_scales_cubic_align_corners",
-}
-"""Their data follow onnx's reference implementation; the specification's text and onnxruntime say otherwise."""
+@pytest.mark.parametrize("suite", SUITES)
+def test_scoreboard(suite: str) -> None:
+    outcomes = list(measured(list(collect(suite).values())))
+    wrong = [outcome for outcome in outcomes if outcome.verdict == "wrong"]
+    assert not wrong
+    if suite == "node":
+        assert sum(outcome.is_right for outcome in outcomes) >= RIGHT_AT_LEAST
 
 
 @pytest.mark.parametrize(
     "name", [name for name in node_tests() if name.startswith(("test_resize", "test_upsample"))]
 )
-def test_resizes_are_right(name: str, run_lowered: Any) -> None:
-    wanted = {"refused"} if name in TWO_READINGS else {"right", "right (frozen)"}
-    assert verdict(node_tests()[name], run_lowered) in wanted
+def test_resizes_are_right(name: str, tmp_path: Path) -> None:
+    assert try_case(node_tests()[name], tmp_path).is_right
+
+
+def test_a_resize_that_is_read_in_two_ways_is_refused_unless_somebody_is_right() -> None:
+    from rewriter.coreml.lowering import lower
+
+    model = frozen(node_tests()["test_resize_downsample_scales_linear_align_corners"])
+    with pytest.raises(UnsupportedError, match="--reading"):
+        lower(model)
+    entries = [
+        lower(model, reading=reading).resizes[0]["semantics"] for reading in ("onnxruntime", "onnx.reference")
+    ]
+    assert entries[0] != entries[1]
+
+
+def test_the_backend_runs_a_node_and_a_model() -> None:
+    from rewriter.coreml import backend
+
+    assert backend.supports_device("CPU") and not backend.supports_device("CUDA")
+    x = np.array([[1.0, -2.0, 3.0]], np.float32)
+    (y,) = backend.run_node(helper.make_node("Relu", ["x"], ["y"]), [x])
+    np.testing.assert_array_equal(y, np.maximum(x, 0))
+    case = node_tests()["test_add"]
+    np.testing.assert_allclose(
+        backend.run_model(case.model, list(case.inputs))[0], case.outputs[0], rtol=1e-6
+    )
+    assert isinstance(case.model, onnx.ModelProto)
+
+
+def test_the_command_counts_a_sample(tmp_path: Path) -> None:
+    from rewriter.cli.main import main
+
+    page = tmp_path / "page.md"
+    arguments = [
+        "scoreboard",
+        "onnx-node-tests",
+        "--suite",
+        "node",
+        "--sample",
+        "6",
+        "--jobs",
+        "1",
+        "-o",
+        str(page),
+    ]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "node: 6 tests" in result.output and "| node | 6 |" in page.read_text()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import Var
 from onnx import TensorProto, helper
 
-from rewriter.coreml.lowering.mil import cast, mil_name
+from rewriter.coreml.lowering.mil import cast, mil_name, numpy_type
 from rewriter.coreml.lowering.node import Node
 from rewriter.coreml.lowering.registry import lowering
 from rewriter.coreml.lowering.values import element_type_name
@@ -28,10 +29,13 @@ def cast_to(node: Node) -> Var:
 
 
 @lowering("CastLike")
-def cast_like(node: Node) -> Var:
+def cast_like(node: Node) -> Var | np.ndarray:
     constant = node.constant(1)
     if constant is not None:
         return _converted(node, int(helper.np_dtype_to_tensor_dtype(constant.dtype)))
+    given = node.constant(0)
+    if given is not None and not given.size:  # exists as a constant only
+        return given.astype(numpy_type(node.var(1)))
     # ONNX's float16 and float64 are float32 in the program: only its own types can be told apart.
     return cast(node.var(), mil_name(node.var(1)))
 

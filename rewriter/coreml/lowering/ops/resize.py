@@ -67,25 +67,31 @@ def _semantics(node: Node) -> TensorResize:
             scales=_floats(_optional(node, 2, "the scale")),
             sizes=_integers(_optional(node, 3, "the size")),
         )
-    _refuse_two_readings(node, spelled)
-    return spelled.semantics(node.shape())
+    if not _has_two_readings(node, spelled):
+        return spelled.semantics(node.shape())
+    # onnxruntime does what the specification's text says.
+    reading = "onnx.reference" if node.reading == "onnx.reference" else "specification"
+    return spelled.semantics(node.shape(), reading=reading)
 
 
-def _refuse_two_readings(node: Node, spelled: OnnxResize) -> None:
+def _has_two_readings(node: Node, spelled: OnnxResize) -> bool:
     """align_corners by scales where length × scale is not whole: the specification's text and onnxruntime align the
     corners of the whole output length, onnx's reference implementation and test data those of the fractional one."""
     if spelled.scales is None or spelled.coordinate_transformation_mode != "align_corners":
-        return
+        return False
     shape = node.shape()
     for axis, scale in zip(spelled.named_axes(len(shape)), spelled.scales, strict=True):
         length = shape[axis] * scale
         # float32 scales of whole lengths are off by less than this.
         if abs(length - round(length)) > 1e-5 * length and int(length) > 1:
-            raise node.refuse(
-                f"align_corners with the scale {scale:g}, which makes {shape[axis]} pixels {length:g}: onnxruntime "
-                "and onnx's reference implementation read that differently",
-                "give sizes instead of scales, as `rewrite` does",
-            )
+            if node.reading is None:
+                raise node.refuse(
+                    f"align_corners with the scale {scale:g}, which makes {shape[axis]} pixels {length:g}: "
+                    "onnxruntime and onnx's reference implementation read that differently",
+                    "give sizes instead of scales, as `rewrite` does, or say who is right with --reading",
+                )
+            return True
+    return False
 
 
 def _optional(node: Node, index: int, what: str) -> np.ndarray | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import Var
 
-from rewriter.coreml.lowering.mil import cast
+from rewriter.coreml.lowering.mil import cast, numpy_type
 from rewriter.coreml.lowering.node import Node
 from rewriter.coreml.lowering.registry import lowering
 
@@ -13,7 +14,7 @@ __all__: list[str] = []
 
 
 @lowering("Slice")
-def take_slice(node: Node) -> Var:
+def take_slice(node: Node) -> Var | np.ndarray:
     shape = node.shape()
     starts = node.integers(1, "starts")
     ends = node.integers(2, "ends")
@@ -27,9 +28,8 @@ def take_slice(node: Node) -> Var:
         # Python's own rules are numpy's, which are ONNX's: negative values count from the end, all are clamped.
         first, last, stride[axis] = slice(start, stop, step).indices(shape[axis])
         if not len(range(first, last, step)):
-            raise node.refuse(
-                f"slice {start}:{stop}:{step} of length {shape[axis]} is empty, Core ML has no such tensors"
-            )
+            # Exists as a constant only; what reads it drops it, or says that Core ML has no such tensors.
+            return np.zeros([0 if a == axis else n for a, n in enumerate(shape)], numpy_type(node.var()))
         # Backwards down to index 0 there is no number for the end: -1 would mean the last element.
         begin[axis], end[axis], end_mask[axis] = first, max(last, 0), last < 0
     if begin == [0] * len(shape) and end == list(shape) and stride == [1] * len(shape):
@@ -38,7 +38,7 @@ def take_slice(node: Node) -> Var:
 
 
 @lowering("Split")
-def split(node: Node) -> list[Var]:
+def split(node: Node) -> list[Var | np.ndarray]:
     axis = node.axis(0)
     length, count = node.shape()[axis], node.output_count
     sizes = node.integers(1, "split")
@@ -48,13 +48,14 @@ def split(node: Node) -> list[Var]:
         sizes = [min(whole, length - whole * index) for index in range(pieces)]
     if count == 1:
         return [node.var()]
-    if min(sizes) < 1:
-        raise node.refuse(f"pieces of {sizes}, Core ML has no empty tensors")
-    # Truth values are not split by MIL.
+    # Truth values are not split by MIL, and empty pieces exist as constants only.
     boolean = node.is_bool()
     x = cast(node.var(), "int32") if boolean else node.var()
-    parts = mb.split(x=x, split_sizes=sizes, axis=axis)
-    return [cast(part, "bool") if boolean else part for part in parts]
+    filled = [size for size in sizes if size]
+    parts = iter(mb.split(x=x, split_sizes=filled, axis=axis) if len(filled) > 1 else [x])
+    shape = list(node.shape())
+    empty = np.zeros([0 if a == axis else n for a, n in enumerate(shape)], numpy_type(node.var()))
+    return [(cast(next(parts), "bool") if boolean else next(parts)) if size else empty for size in sizes]
 
 
 @lowering("Concat")
