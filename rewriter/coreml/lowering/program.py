@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from coremltools.converters.mil.mil import Builder as mb  # noqa: N813
 from coremltools.converters.mil.mil import Function, Program, Var, types
+from coremltools.converters.mil.mil.types.symbolic import is_symbolic
 
 from rewriter.coreml.lowering.environment import Environment
 from rewriter.coreml.lowering.folding import fold, may_fold
@@ -187,6 +188,8 @@ def _check_result(var: Var, proto: onnx.NodeProto) -> None:
         raise UnsupportedError(
             f"{proto.op_type} gives a tensor of rank {var.rank}, Core ML allows {MAX_RANK}", node=where
         )
+    if any(is_symbolic(length) for length in var.shape):
+        return  # what reads it needs no fixed shape, or says so
     if 0 in static_shape(var):
         raise UnsupportedError(f"{proto.op_type} gives an empty tensor, Core ML has none", node=where)
 

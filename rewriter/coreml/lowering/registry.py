@@ -26,6 +26,7 @@ _FAMILIES = (
     "comparison",
     "control_flow",
     "convolution",
+    "detection",
     "indexing",
     "layout",
     "linear",
@@ -41,6 +42,7 @@ _FAMILIES = (
     "softmax",
     "spectral",
     "tensors",
+    "text",
     "unary",
 )
 _registry: dict[OperatorKey, Lowering] = {}

@@ -168,3 +168,54 @@ def test_shifts_keep_every_bit(amount: int, direction: str, run_lowered: Any) ->
     wide = x.astype(np.int64)
     expected = (wide << amount).astype(np.uint32).view(np.int32) if direction == "LEFT" else x >> amount
     np.testing.assert_array_equal(run_lowered(proto, {"x": x})["y"], expected)
+
+
+@pytest.mark.parametrize("centred", [0, 1])
+@pytest.mark.parametrize("threshold", [None, 0.35])
+def test_non_max_suppression(
+    centred: int, threshold: float | None, run_lowered: Any, run_onnxruntime: Any
+) -> None:
+    random = np.random.default_rng(centred)
+    corner = random.uniform(0, 1, (2, 12, 2))
+    boxes = np.concatenate([corner, corner + random.uniform(-0.4, 0.5, (2, 12, 2))], axis=2).astype(
+        np.float32
+    )
+    if centred:
+        boxes[..., 2:] = np.abs(boxes[..., 2:] - boxes[..., :2])
+    constants: dict[str, Any] = {"most": np.array([4], np.int64), "overlap": np.array([0.3], np.float32)}
+    names = ["boxes", "scores", "most", "overlap"]
+    if threshold is not None:
+        constants["score"] = np.array([threshold], np.float32)
+        names.append("score")
+    node = helper.make_node("NonMaxSuppression", names, ["y"], center_point_box=centred)
+    proto = model(
+        [node],
+        [info("boxes", [2, 12, 4]), info("scores", [2, 3, 12])],
+        [info("y", ["n", 3], TensorProto.INT64)],
+        constants,
+    )
+    feeds = {"boxes": boxes, "scores": random.uniform(0, 1, (2, 3, 12)).astype(np.float32)}
+    expected, found = run_onnxruntime(proto, feeds)["y"], run_lowered(proto, feeds)["y"]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_the_places_of_maxima(run_lowered: Any, run_onnxruntime: Any) -> None:
+    node = helper.make_node(
+        "MaxPool", ["x"], ["y", "i"], kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 1, 1], dilations=[1, 2]
+    )
+    x = np.random.default_rng(0).integers(0, 4, (2, 3, 7, 8)).astype(np.float32)  # many ties
+    outputs = [info("y", [None] * 4), info("i", [None] * 4, TensorProto.INT64)]
+    proto = onnx.shape_inference.infer_shapes(model([node], [info("x", [2, 3, 7, 8])], outputs, {}))
+    same(proto, {"x": x}, run_lowered, run_onnxruntime)
+
+
+@pytest.mark.parametrize("op", ["BitwiseAnd", "BitwiseOr", "BitwiseXor"])
+def test_bits_of_negative_numbers_too(op: str, run_lowered: Any) -> None:
+    random = np.random.default_rng(3)
+    x, y = random.integers(-(2**31), 2**31, (2, 40)).astype(np.int32)
+    x[:2], y[:2] = [-1, -(2**31)], [2**31 - 1, -(2**31)]
+    kind = TensorProto.INT32
+    node = helper.make_node(op, ["x", "k"], ["y"])
+    proto = model([node], [info("x", [40], kind), info("k", [40], kind)], [info("y", [40], kind)], {})
+    expected = {"BitwiseAnd": x & y, "BitwiseOr": x | y, "BitwiseXor": x ^ y}[op]
+    np.testing.assert_array_equal(run_lowered(proto, {"x": x, "k": y})["y"], expected)

@@ -12,6 +12,7 @@ from onnx import helper, numpy_helper
 from rewriter.coreml.lowering.mil import broadcast_to, numpy_type, reshape, transpose
 from rewriter.coreml.lowering.node import Node, is_float
 from rewriter.coreml.lowering.registry import lowering
+from rewriter.coreml.lowering.values import narrow
 
 __all__: list[str] = []
 
@@ -86,20 +87,32 @@ def tile(node: Node) -> Var:
 
 
 @lowering("ConstantOfShape")
-def constant_of_shape(node: Node) -> np.ndarray:
+def constant_of_shape(node: Node) -> Var | np.ndarray:
     tensor = node.attr("value")
     value = np.zeros(1, dtype=np.float32) if tensor is None else numpy_helper.to_array(tensor)
+    if node.constant(0) is None:
+        if value.dtype not in (np.float32, np.int32, np.int64):
+            raise node.refuse(f"a shape that is only known at run time, filled with {value.dtype}")
+        return mb.fill(shape=node.var(0), value=narrow(value.reshape(-1), "the value")[0])
     shape = [int(length) for length in node.need_constant(0, "the shape").reshape(-1)]
     return np.full(shape, value.reshape(-1)[0], dtype=value.dtype)
 
 
 @lowering("Range")
-def number_range(node: Node) -> np.ndarray:
+def number_range(node: Node) -> Var | np.ndarray:
+    if any(node.constant(index) is None for index in range(3)):
+        # As many as are only known at run time.
+        start, limit, step = (_scalar(node.var(index)) for index in range(3))
+        return mb.range_1d(start=start, end=limit, step=step)
     start, limit, step = (
         node.need_constant(index, name).reshape(-1)[0]
         for index, name in enumerate(("start", "limit", "step"))
     )
     return np.arange(start, limit, step, dtype=start.dtype)
+
+
+def _scalar(value: Var) -> Var:
+    return mb.squeeze(x=value, axes=list(range(value.rank))) if value.rank else value
 
 
 @lowering("EyeLike")

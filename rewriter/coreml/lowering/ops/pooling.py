@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -27,11 +28,11 @@ def pool_globally(node: Node) -> Var:
 
 
 @lowering("MaxPool")
-def max_pool(node: Node) -> Var:
-    if node.wants(1):
-        raise node.refuse("the indices of the maxima are used, MIL's max_pool does not give them")
+def max_pool(node: Node) -> Var | list[Var]:
     window = _window(node)
     overhang = _overhang(node, window)
+    if node.wants(1):
+        return _max_with_places(node, window, overhang)
     if window.is_dilated or any(
         max(begin, end + more) >= k
         for begin, end, more, k in zip(window.begins, window.ends, overhang, window.kernel, strict=True)
@@ -141,6 +142,41 @@ def _dilated_max(x: Var, window: Window, overhang: Sequence[int]) -> Var:
         ]
         x = chain(mb.maximum, slices)
     return x
+
+
+def _max_with_places(node: Node, window: Window, overhang: Sequence[int]) -> list[Var]:
+    """The maxima, and where in the whole tensor each was found first; MIL's operator does not say."""
+    shape = node.shape()
+    spatial = shape[2:]
+    x = _padded(node.var(), window, overhang, -math.inf)
+    counts = [
+        (n - extent) // stride + 1
+        for n, extent, stride in zip(static_shape(x)[2:], window.extents, window.strides, strict=True)
+    ]
+    # Which axis counts fastest: the last one, or with storage_order 1 the first.
+    order = range(len(spatial)) if node.attr("storage_order", 0) else range(len(spatial))[::-1]
+    weights, weight = [0] * len(spatial), 1
+    for axis in order:
+        weights[axis], weight = weight, weight * spatial[axis]
+    starts = np.arange(shape[0] * shape[1]).reshape(shape[0], shape[1], *[1] * len(spatial)) * weight
+    best: Var | None = None
+    for taps in itertools.product(*map(range, window.kernel)):
+        part, place = x, starts
+        for axis, tap in enumerate(taps):
+            first = tap * window.dilations[axis]
+            stride, count = window.strides[axis], counts[axis]
+            part = _strided(part, axis + 2, first, first + (count - 1) * stride + 1, stride)
+            own = (np.arange(count) * stride + first - window.begins[axis]) * weights[axis]
+            place = place + own.reshape([-1 if a == axis + 2 else 1 for a in range(len(shape))])
+        here = np.ascontiguousarray(place, dtype=np.int32)
+        if best is None:
+            best, where = part, here
+            continue
+        is_larger = mb.greater(x=part, y=best)
+        where = mb.select(cond=is_larger, a=here, b=where)
+        best = mb.maximum(x=best, y=part)
+    assert best is not None
+    return [best, where]
 
 
 def _strided(x: Var, axis: int, begin: int, end: int, stride: int) -> Var:

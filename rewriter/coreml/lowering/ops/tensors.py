@@ -75,6 +75,26 @@ def bitwise_not(node: Node) -> Var:
     return mb.sub(x=np.int32(-1), y=node.var())
 
 
+@lowering("BitwiseAnd", "BitwiseOr", "BitwiseXor")
+def bitwise(node: Node) -> Var:
+    """Bit by bit: a 32-bit integer is the sum of its lower 31 bits, less 2³¹ where it is negative."""
+    combine = {
+        "BitwiseAnd": lambda a, b: mb.mul(x=a, y=b),
+        "BitwiseOr": lambda a, b: mb.maximum(x=a, y=b),
+        "BitwiseXor": lambda a, b: mb.mod(x=mb.add(x=a, y=b), y=np.int32(2)),
+    }[node.op]
+    rest = [node.var(0), node.var(1)]
+    total: Var | None = None
+    for bit in range(32):
+        # Rounding down, a negative number becomes -1 and stays it: its bits are ones from there on.
+        bits = [mb.mod(x=value, y=np.int32(2)) for value in rest]
+        rest = [mb.floor_div(x=value, y=np.int32(2)) for value in rest]
+        weight = np.int32(-(2**31) if bit == 31 else 2**bit)
+        share = mb.mul(x=combine(*bits), y=weight)
+        total = share if total is None else mb.add(x=total, y=share)
+    return total
+
+
 @lowering("OptionalGetElement")
 def optional_element(node: Node) -> Var:
     return mb.identity(x=node.var())
