@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewriter.errors import InputError, RewriterError, UnsupportedError, UsageError
+from rewriter.tensorflow.archive import check_archive
 from rewriter.tensorflow.environment import import_tensorflow
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _load_file(path: Path) -> keras.Model:
         raise InputError(
             "not a Keras model", file=path, remedy="give a .keras or .h5 file, or a SavedModel directory"
         )
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise InputError("not a .keras file: it is no zip archive, or truncated", file=path)
+    if path.suffix == ".keras":
+        check_archive(path)
     if path.suffix != ".keras" and path.read_bytes()[:8] != b"\x89HDF\r\n\x1a\n":
         raise InputError("not an HDF5 file, or truncated", file=path)
     import_tensorflow(_PURPOSE)
