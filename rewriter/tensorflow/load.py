@@ -45,11 +45,21 @@ def is_saved_model(path: str | Path) -> bool:
 
 
 def load(
-    source: str | Path | None, *, builder: str | None = None, weights: str | Path | None = None
+    source: str | Path | None,
+    *,
+    builder: str | None = None,
+    weights: str | Path | None = None,
+    signature: str | None = None,
 ) -> keras.Model | SavedModel:
-    """Open whatever `source` is, as `load_keras` or `load_saved_model`."""
+    """Open whatever `source` is, as `load_keras` or `load_saved_model`; only the latter has a `signature`.
+
+    Raises:
+        UsageError: a signature is given, and `source` is no directory; and as those two.
+    """
     if builder is None and weights is None and source is not None and Path(source).is_dir():
-        return load_saved_model(source)
+        return load_saved_model(source, signature or "serving_default")
+    if signature is not None:
+        raise UsageError("only a SavedModel directory has signatures", remedy="leave out --signature")
     return load_keras(source, builder=builder, weights=weights)
 
 
