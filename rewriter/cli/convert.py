@@ -17,6 +17,7 @@ from rewriter.cli.common import console, emit_json, json_option, reporting_error
     "--builder", metavar="PKG.MODULE:FUNCTION", help="Build the network from code instead of a file."
 )
 @click.option("--weights", metavar="FILE", help="Weights to load into what the builder returns.")
+@click.option("--signature", metavar="NAME", help="Signature of a SavedModel; serving_default by default.")
 @click.option("--opset", type=int, default=None, help="ONNX opset, 11 to 18; 18 by default.")
 @click.option("--shape", "shapes", multiple=True, metavar="NAME:1,H,W,3", help="Pin an input's shape.")
 @json_option
@@ -25,6 +26,7 @@ def command(
     output: str,
     builder: str | None,
     weights: str | None,
+    signature: str | None,
     opset: int | None,
     shapes: tuple[str, ...],
     json_path: str | None,
@@ -48,7 +50,7 @@ def command(
             from rewriter.tensorflow.convert import DEFAULT_OPSET, convert
             from rewriter.tensorflow.load import load
 
-            network = load(source, builder=builder, weights=weights)
+            network = load(source, builder=builder, weights=weights, signature=signature)
             model = convert(network, opset=DEFAULT_OPSET if opset is None else opset, shapes=pinned)
             write_bytes(output, model.SerializeToString())
         sources = _sources(model)

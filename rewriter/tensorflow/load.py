@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rewriter.errors import InputError, RewriterError, UnsupportedError, UsageError
+from rewriter.tensorflow.archive import check_archive
 from rewriter.tensorflow.environment import import_tensorflow
 
 if TYPE_CHECKING:
@@ -45,11 +45,21 @@ def is_saved_model(path: str | Path) -> bool:
 
 
 def load(
-    source: str | Path | None, *, builder: str | None = None, weights: str | Path | None = None
+    source: str | Path | None,
+    *,
+    builder: str | None = None,
+    weights: str | Path | None = None,
+    signature: str | None = None,
 ) -> keras.Model | SavedModel:
-    """Open whatever `source` is, as `load_keras` or `load_saved_model`."""
+    """Open whatever `source` is, as `load_keras` or `load_saved_model`; only the latter has a `signature`.
+
+    Raises:
+        UsageError: a signature is given, and `source` is no directory; and as those two.
+    """
     if builder is None and weights is None and source is not None and Path(source).is_dir():
-        return load_saved_model(source)
+        return load_saved_model(source, signature or "serving_default")
+    if signature is not None:
+        raise UsageError("only a SavedModel directory has signatures", remedy="leave out --signature")
     return load_keras(source, builder=builder, weights=weights)
 
 
@@ -110,8 +120,8 @@ def _load_file(path: Path) -> keras.Model:
         raise InputError(
             "not a Keras model", file=path, remedy="give a .keras or .h5 file, or a SavedModel directory"
         )
-    if path.suffix == ".keras" and not zipfile.is_zipfile(path):
-        raise InputError("not a .keras file: it is no zip archive, or truncated", file=path)
+    if path.suffix == ".keras":
+        check_archive(path)
     if path.suffix != ".keras" and path.read_bytes()[:8] != b"\x89HDF\r\n\x1a\n":
         raise InputError("not an HDF5 file, or truncated", file=path)
     import_tensorflow(_PURPOSE)
