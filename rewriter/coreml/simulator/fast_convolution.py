@@ -81,7 +81,9 @@ def _session(weight: Array, key: _Key, groups: int, rank: int) -> Any:
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * rank)],
         [numpy_helper.from_array(np.ascontiguousarray(weight), "weight")],
     )
-    model: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model: onnx.ModelProto = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # Idle threads of one operator must not spin while the next one runs; memory goes back after each operator.
