@@ -86,9 +86,8 @@ def _session(weight: Array, key: _Key, groups: int, rank: int) -> Any:
     )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # Idle threads of one operator must not spin while the next one runs; memory goes back after each operator.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.intra_op_num_threads = 2
+    # One thread: a pool for each operator costs more memory and waiting than it saves. Memory goes back after each run.
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
