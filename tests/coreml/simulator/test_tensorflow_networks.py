@@ -69,7 +69,7 @@ def test_network(build: object, tmp_path: Path) -> None:
     ("name", "precisions"),
     [
         ("MobileNetV2", ("float32", "float16")),
-        # It divides its input by 255 first: the statistics that `calibrate` gives it then magnify rounding errors until
+        # It divides its input by 255 first: statistics from `calibrate` then magnify rounding errors until
         # float16 says nothing. float16 needs a calibration in its own range.
         ("EfficientNetB0", ("float32",)),
         ("ResNet50", ("float32", "float16")),

@@ -30,7 +30,7 @@ def conv(call: Call) -> Array:
     x, weight, groups = call.tensor("x"), call.tensor("weight"), call.integer("groups")
     windows = read_windows(call, x.shape[2:], weight.shape[2:])
     result = None
-    if call.operation.inputs["weight"].val is not None:
+    if call.is_constant("weight"):
         result = convolve_constant(call.operation, x, weight, windows, groups)
     if result is None:
         result = _convolve(_padded(x, windows), weight, windows, groups)
