@@ -86,7 +86,7 @@ def _session(weight: Array, key: _Key, groups: int, rank: int) -> Any:
     )
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # One thread: a pool for each operator costs more memory and waiting than it saves. No arena: memory goes back at once.
+    # One thread and no arena: a thread pool for each operator costs more memory and waiting than it saves.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
