@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rewriter.cli.common import console, emit_json, json_option, reporting_errors
-from rewriter.errors import InputError
+from rewriter.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from rewriter.coreml.simulator import SimulatedModel
+    from rewriter.coreml.simulator.float16_report import Float16Report
     from rewriter.coreml.simulator.neuralnetwork import SimulatedNetwork
 
 
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Write this intermediate tensor too; repeatable, 'all' for every one.",
 )
+@click.option(
+    "--float16-report",
+    is_flag=True,
+    help="Also run in float32, and list where float16 overflows, underflows or changes the largest entry.",
+)
 @json_option
 def command(
     source: Path,
@@ -58,6 +64,7 @@ def command(
     precision: str,
     function: str | None,
     trace: tuple[str, ...],
+    float16_report: bool,
     json_path: str | None,
 ) -> None:
     """Run a Core ML model on any machine."""
@@ -75,9 +82,46 @@ def command(
                 found = model.predict(arrays, trace="all" if "all" in trace else trace)
                 for name, value in found.items():
                     results.update(_as_arrays(f"{case}/out/{name}" if case else name, value))
+            reports = _float16_reports(model, cases) if float16_report else None
         write_bytes(output, _npz(results))
         _print(out, model, results, output)
-        emit_json(_payload(model, list(cases), results, output), json_path)
+        payload = _payload(model, list(cases), results, output)
+        if reports is not None:
+            _print_reports(out, reports)
+            payload["float16"] = {case: report.to_json() for case, report in reports.items()}
+        emit_json(payload, json_path)
+
+
+def _float16_reports(
+    model: SimulatedModel | SimulatedNetwork, cases: dict[str, dict[str, np.ndarray]]
+) -> dict[str, Float16Report]:
+    """What float16 costs in each case.
+
+    Raises:
+        UsageError: the program computes in float32, or was asked to.
+    """
+    from rewriter.coreml.simulator import SimulatedModel, load
+    from rewriter.coreml.simulator.float16_report import compare_precisions
+
+    if not isinstance(model, SimulatedModel) or model.compute_precision != "float16":
+        raise UsageError(
+            "nothing is rounded to float16 here, so there is nothing to report",
+            file=model.path,
+            remedy="use a float16 program, and leave --precision as it is",
+        )
+    exact = load(model.path, precision="float32", function=model.function)
+    assert isinstance(exact, SimulatedModel)
+    return {case: compare_precisions(model, exact, arrays) for case, arrays in cases.items()}
+
+
+def _print_reports(out: Any, reports: dict[str, Float16Report]) -> None:
+    for case, report in reports.items():
+        place = f"{case}: " if case else ""
+        for finding in report.findings:
+            what = f"{finding.kind} in {finding.entries} of {finding.size}"
+            out.print(f"float16: {place}{finding.tensor}: {what}", markup=False)
+        for name, difference in report.largest_difference.items():
+            out.print(f"float16: {place}{name}: differs from float32 by {difference:.3g}", markup=False)
 
 
 def _read_cases(path: Path) -> dict[str, dict[str, np.ndarray]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,17 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 from rewriter.errors import RewriterError, UnsupportedError
 
-__all__ = ["SUITES", "Outcome", "TestCase", "Verdict", "collect", "frozen", "measured", "try_case"]
+__all__ = [
+    "SUITES",
+    "Outcome",
+    "TestCase",
+    "Verdict",
+    "collect",
+    "frozen",
+    "measured",
+    "run_program",
+    "try_case",
+]
 
 IN_SCOPE = frozenset(
     {TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL}
@@ -30,6 +40,9 @@ _READING = "onnx.reference"
 """The expected values are its own, also where onnxruntime reads a Resize differently."""
 NOISE = 1e-6
 """Of the largest expected value: what a sum in float32 loses. Some expected values carry as much themselves."""
+
+Arrays = dict[str, np.ndarray]
+Runner = Callable[[ModelProto, Arrays, Path], Arrays]
 
 Verdict = Literal["right", "right, parameters constant", "refused", "wrong"]
 
@@ -154,8 +167,14 @@ def frozen(case: TestCase) -> ModelProto:
     return copy
 
 
-def try_case(case: TestCase, folder: Path) -> Outcome:
-    """Lower, save, read and simulate one test, in both forms: constants take other ways than run-time values."""
+def try_case(case: TestCase, folder: Path, run: Runner | None = None) -> Outcome:
+    """Lower, save, read and simulate one test, in both forms: constants take other ways than run-time values.
+
+    Args:
+        case: the test.
+        folder: for the package.
+        run: what gives a model's outputs for inputs, in a folder; `run_program` by default.
+    """
     operator = case.model.graph.node[0].op_type if case.model.graph.node else ""
     attempts: list[tuple[Verdict, ModelProto]] = [("right", case.model)]
     if len(case.inputs) > 1:
@@ -164,7 +183,7 @@ def try_case(case: TestCase, folder: Path) -> Outcome:
     reason, rank_0 = "", False
     for verdict, model in attempts:
         try:
-            problem, scalar_as_vector = _run(case, model, folder)
+            problem, scalar_as_vector = _run(case, model, folder, run or run_program)
         except UnsupportedError as error:
             reason = reason or str(error)
             continue
@@ -181,12 +200,26 @@ def try_case(case: TestCase, folder: Path) -> Outcome:
     return Outcome(case.name, operator, verdicts[0], rank_0_as_1=rank_0)
 
 
-def _run(case: TestCase, model: ModelProto, folder: Path) -> tuple[str, bool]:
+def _run(case: TestCase, model: ModelProto, folder: Path, run: Runner) -> tuple[str, bool]:
+    arrays = {value.name: array for value, array in zip(_own_inputs(model), case.inputs, strict=False)}
+    results = run(model, arrays, folder)
+    scalar_as_vector = False
+    for value, expected in zip(model.graph.output, case.outputs, strict=True):
+        result = np.asarray(results[value.name])
+        problem = _difference(result, expected, case)
+        if problem:
+            return f"output '{value.name}': {problem}", False
+        scalar_as_vector |= expected.ndim == 0 and result.shape == (1,)
+    return "", scalar_as_vector
+
+
+def run_program(model: ModelProto, arrays: Arrays, folder: Path) -> Arrays:
+    """The outputs of an ML program for iOS17, by ONNX name, from the package that was saved."""
     from rewriter.coreml.lowering import lower
     from rewriter.coreml.simulator import load
 
-    arrays = {value.name: array for value, array in zip(_own_inputs(model), case.inputs, strict=False)}
-    lowered = lower(model, shapes={name: array.shape for name, array in arrays.items()}, reading=_READING)
+    shapes = {name: array.shape for name, array in arrays.items()}
+    lowered = lower(model, shapes=shapes, reading=_READING)
     package = lowered.save(folder / "model.mlpackage")
     try:
         simulated = load(package)
@@ -198,14 +231,7 @@ def _run(case: TestCase, model: ModelProto, folder: Path) -> tuple[str, bool]:
         results = simulated.predict(feeds)
     finally:
         shutil.rmtree(package)
-    scalar_as_vector = False
-    for value, expected in zip(model.graph.output, case.outputs, strict=True):
-        result = np.asarray(results[lowered.names[value.name]])
-        problem = _difference(result, expected, case)
-        if problem:
-            return f"output '{value.name}': {problem}", False
-        scalar_as_vector |= expected.ndim == 0 and result.shape == (1,)
-    return "", scalar_as_vector
+    return {value.name: np.asarray(results[lowered.names[value.name]]) for value in model.graph.output}
 
 
 def _difference(result: np.ndarray, expected: np.ndarray, case: TestCase) -> str:

@@ -50,6 +50,10 @@ class Call:
         """Whether the parameter was given or has a default."""
         return name in self._values
 
+    def is_constant(self, name: str) -> bool:
+        """Whether the program itself fixes the input; a call without an operation fixes nothing."""
+        return self.operation is not None and self.operation.inputs[name].val is not None
+
     def value(self, name: str) -> Any:
         """The input as it is stored."""
         return self._values[name]

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,9 @@ __all__ = ["SavedProgram", "read_network", "read_program"]
 
 _MANIFEST = "Manifest.json"
 _PURPOSE = "to read a Core ML model"
+_LOADER = "coremltools.converters.mil.frontend.milproto.load"
+# coremltools imports them for its converters as soon as it is imported itself: 500 MiB and 4 s for TensorFlow.
+_FRAMEWORKS = ("tensorflow", "torch", "sklearn", "xgboost")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class SavedProgram:
 def read_program(path: str | Path) -> SavedProgram:
     """Read a saved ML program.
 
+    Where neither coremltools nor TensorFlow (PyTorch, …) is imported yet, coremltools is imported without them: a
+    process that also converts with coremltools' own frontends imports coremltools first.
+
     Raises:
         MissingExtraError: coremltools is not installed.
         InputError: missing, truncated, or not a Core ML package.
@@ -54,7 +60,7 @@ def read_program(path: str | Path) -> SavedProgram:
                 f"holds a {kind or 'model of no known kind'}, and only ML programs can be simulated",
                 file=package,
             )
-        loader = require("coremltools.converters.mil.frontend.milproto.load", _PURPOSE)
+        loader = require(_LOADER, _PURPOSE)
         try:
             program = loader.load(spec, spec.specificationVersion, str(weights))
         except NotImplementedError as error:
@@ -129,11 +135,12 @@ def _read_spec(package: Path) -> tuple[Any, Path]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence coremltools' log lines, and what TensorFlow writes when coremltools imports it."""
+    """Silence coremltools' log lines; import it without the frameworks that only its converters need."""
     logger = logging.getLogger("coremltools")
     if "coremltools" not in sys.modules:
-        with _silent_stderr():
+        with _silent_stderr(), _hidden(_FRAMEWORKS):
             require("coremltools", _PURPOSE)
+            require(_LOADER, _PURPOSE)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
@@ -142,6 +149,19 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _hidden(names: Iterable[str]) -> Iterator[None]:
+    """Make modules that are not imported yet look as if they were not installed."""
+    absent = [name for name in names if name not in sys.modules]
+    # An entry of None makes `import NAME` raise ModuleNotFoundError.
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in absent:
+            sys.modules.pop(name, None)
 
 
 @contextmanager

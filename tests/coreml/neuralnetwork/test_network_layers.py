@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 from rewriter.coreml.neuralnetwork.supported import SUPPORTED_LAYERS
 from rewriter.coreml.simulator.neuralnetwork.layer import covered_layers
 from rewriter.errors import UnsupportedError
-from tests.coreml.lowering.test_onnx_node_tests import node_tests, verdict
+from rewriter.scoreboards.onnx_node_tests import try_case
+from tests.coreml.lowering.test_onnx_node_tests import node_tests
 
 RIGHT_AT_LEAST = 708
 """Of onnx's 1,006 node tests in scope, for target iOS14; raise it when more are right."""
@@ -217,24 +218,21 @@ def _sampled(name: str) -> bool:
 
 
 def _run_ios14(run_network: Any) -> Any:
-    return lambda model, inputs, **options: run_network(model, inputs, target="iOS14", **options)
+    def run(model: onnx.ModelProto, arrays: dict[str, np.ndarray], folder: Path) -> dict[str, np.ndarray]:
+        shapes = {name: array.shape for name, array in arrays.items()}
+        return dict(run_network(model, arrays, target="iOS14", shapes=shapes))
+
+    return run
 
 
 @pytest.mark.parametrize("name", [name for name in node_tests() if _sampled(name)])
-def test_node_test_is_right_or_refused(name: str, run_network: Any) -> None:
-    answer = verdict(node_tests()[name], _run_ios14(run_network))
-    assert answer in ("right", "right (frozen)", "refused")
+def test_node_test_is_right_or_refused(name: str, run_network: Any, tmp_path: Path) -> None:
+    outcome = try_case(node_tests()[name], tmp_path, _run_ios14(run_network))
+    assert outcome.verdict != "wrong", outcome
 
 
 @pytest.mark.slow
-def test_scoreboard(run_network: Any) -> None:
-    counts: Counter[str] = Counter()
-    wrong = []
-    for name, case in node_tests().items():
-        try:
-            counts[verdict(case, _run_ios14(run_network))] += 1
-        except AssertionError as error:
-            wrong.append(f"{name}: {error}")
-    print(dict(counts), f"wrong: {len(wrong)}")
-    assert not wrong, "\n".join(wrong)
-    assert counts["right"] + counts["right (frozen)"] >= RIGHT_AT_LEAST
+def test_scoreboard(run_network: Any, tmp_path: Path) -> None:
+    outcomes = [try_case(case, tmp_path, _run_ios14(run_network)) for case in node_tests().values()]
+    assert not [outcome for outcome in outcomes if outcome.verdict == "wrong"]
+    assert sum(outcome.is_right for outcome in outcomes) >= RIGHT_AT_LEAST

@@ -1,57 +1,72 @@
-"""The simulator against the expected values in Apple's own operator tests (see tests/oracles)."""
+"""The simulator against the expected values in Apple's own operator tests (see rewriter.scoreboards.coreml_ops)."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rewriter.coreml.simulator.registry import covered_operators
-from tests.oracles.triple_exceptions import EXCEPTIONS, find_exception
-
-_ORACLE = Path(__file__).parents[2] / "oracles" / "coremltools_triples.py"
-
-
-def _records(directory: Path, *options: str) -> list[dict[str, Any]]:
-    """Run the oracle in a process of its own: it patches coremltools and freezes the garbage collector."""
-    output = directory / "records.json"
-    command = [sys.executable, str(_ORACLE), "-o", str(output), *options]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr[-2000:]
-    return json.loads(output.read_text())
+from rewriter.scoreboards.coreml_op_exceptions import EXCEPTIONS
+from rewriter.scoreboards.coreml_op_report import counts, lines, markdown, per_operator
+from rewriter.scoreboards.coreml_ops import Outcome, judge, measure
 
 
-def _unexplained(records: list[dict[str, Any]]) -> list[str]:
-    return [
-        f"{record['status']}: {record['test']}: {record['detail'][-400:]}"
-        for record in records
-        if record["status"] not in ("matched", "no_expectation") and find_exception(record) is None
-    ]
-
-
-def test_a_sample_of_apples_triples(tmp_path: Path) -> None:
-    records = _records(tmp_path, "--per-function", "2")
-    assert _unexplained(records) == []
-    counts = Counter(record["status"] for record in records)
-    assert counts["matched"] >= 380
-    matched = {
-        operator for record in records if record["status"] == "matched" for operator in record["operators"]
-    }
-    assert len(matched) >= 120
+def test_a_sample_of_apples_triples() -> None:
+    outcomes = measure(per_function=2)
+    found = counts(outcomes)
+    assert found["wrong"] == 0, lines(outcomes)
+    assert found["matched"] >= 380
+    matched = [outcome for outcome in outcomes if outcome.verdict == "matched"]
+    assert len(per_operator(matched)) >= 118
 
 
 @pytest.mark.slow
-def test_all_of_apples_triples(tmp_path: Path) -> None:
-    records = _records(tmp_path)
-    assert _unexplained(records) == []
-    used = {find_exception(record) for record in records}
-    assert [exception.test for exception in EXCEPTIONS if exception not in used] == []
-    assert Counter(record["status"] for record in records)["matched"] >= 4700
+def test_all_of_apples_triples() -> None:
+    outcomes = measure()
+    assert counts(outcomes)["wrong"] == 0, lines(outcomes)
+    assert counts(outcomes)["matched"] >= 4700
+    used = {outcome.reason for outcome in outcomes if outcome.verdict == "excepted"}
+    assert [exception.test for exception in EXCEPTIONS if exception.reason not in used] == []
+
+
+def test_the_list_of_exceptions_is_short_and_each_has_a_reason() -> None:
+    assert len(EXCEPTIONS) <= 60
+    assert all(exception.reason and exception.detail for exception in EXCEPTIONS)
+
+
+def _record(**changes: Any) -> dict[str, Any]:
+    return {
+        "test": "t.py::test_x",
+        "status": "matched",
+        "operators": ["cast", "relu"],
+        "detail": "",
+    } | changes
+
+
+def test_what_differs_is_wrong_unless_it_is_the_named_exception() -> None:
+    known = EXCEPTIONS[-1]
+    excepted = judge(_record(test=known.test, status=known.status, detail=known.detail))
+    assert (excepted.verdict, excepted.reason) == ("excepted", known.reason)
+    other = judge(_record(test=known.test, status="mismatched", detail="y: off by 1"))
+    assert other.verdict == "wrong"
+    assert "off by 1" in other.reason
+    assert judge(_record()).verdict == "matched"
+    assert judge(_record(status="no_expectation")).verdict == "unjudged"
+
+
+def test_the_document_counts_per_operator_and_names_what_is_wrong() -> None:
+    outcomes = [
+        Outcome("a", ("cast", "relu"), "matched", ""),
+        Outcome("b|c", ("add", "relu"), "wrong", "off\nby 1"),
+        Outcome("d", ("cast",), "matched", ""),
+    ]
+    text = markdown(outcomes, "9.0", (2, 0))
+    assert "| `relu` | 1 | 0 | 0 | 1 |" in text
+    assert "| `cast` | 1 | 0 | 0 | 0 |" in text
+    assert "| wrong | `b\\|c` | off by 1 |" in text
+    assert "at most 2 cases of each test function, drawn with seed 0" in text
+    assert lines(outcomes)[0].startswith("3 triples over 3 operators: 2 matched")
 
 
 def test_every_operator_of_coremltools_has_a_kernel() -> None:

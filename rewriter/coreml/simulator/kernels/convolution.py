@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rewriter.coreml.simulator.call import Array, Call
+from rewriter.coreml.simulator.fast_convolution import convolve_constant
 from rewriter.coreml.simulator.kernels.windows import Window, read_windows
 from rewriter.coreml.simulator.registry import kernel
 from rewriter.errors import UnsupportedError
@@ -28,7 +29,11 @@ def conv(call: Call) -> Array:
     """x [N, C, *D], weight [C_out, C/groups, *K] -> [N, C_out, *D_out]."""
     x, weight, groups = call.tensor("x"), call.tensor("weight"), call.integer("groups")
     windows = read_windows(call, x.shape[2:], weight.shape[2:])
-    result = _convolve(_padded(x, windows), weight, windows, groups)
+    result = None
+    if call.is_constant("weight"):
+        result = convolve_constant(call.operation, x, weight, windows, groups)
+    if result is None:
+        result = _convolve(_padded(x, windows), weight, windows, groups)
     bias = call.optional("bias")
     if bias is not None:
         result += bias.reshape(-1, *[1] * len(windows))

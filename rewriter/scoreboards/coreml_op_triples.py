@@ -5,10 +5,11 @@ outputs to one helper, `run_compare_builder`, which does nothing off macOS. Here
 test modules are imported: it builds the program, converts it to a float32 ML program, saves it, and lets the
 simulator evaluate the saved package.
 
-    python tests/oracles/coremltools_triples.py                     every test, a table of counts per operator
-    python tests/oracles/coremltools_triples.py --per-function 2    at most two cases of each test function
-    python tests/oracles/coremltools_triples.py -k TestConv -o r.json
+    python -m rewriter.scoreboards.coreml_op_triples -o r.json                    every test
+    python -m rewriter.scoreboards.coreml_op_triples -o r.json --per-function 2   at most two cases of each function
+    python -m rewriter.scoreboards.coreml_op_triples -o r.json --share 0/4        the first of four shares
 
+It replaces parts of coremltools and freezes the garbage collector, so it runs in a process of its own.
 Tests that need PyTorch are counted only where it is installed.
 """
 
@@ -20,10 +21,8 @@ import json
 import os
 import random
 import shutil
-import sys
 import tempfile
 import traceback
-from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -180,29 +179,43 @@ def _operators(mlmodel: Any) -> set[str]:
 
 
 class Selection:
-    """Pytest plug-in: at most `per_function` cases of each test function, drawn with a fixed seed."""
+    """Pytest plug-in: at most `per_function` cases of each test function, drawn with a fixed seed.
 
-    def __init__(self, per_function: int | None, seed: int) -> None:
+    Of these, the share `index` of `count` equal ones, so that several processes can divide the work.
+    """
+
+    def __init__(self, per_function: int | None, seed: int, share: tuple[int, int]) -> None:
         self._per_function = per_function
         self._seed = seed
+        self._share = share
 
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
         # coremltools collects garbage after each conversion, which takes 0.2 s with TensorFlow on the heap.
         gc.freeze()
+        index, count = self._share
+        items[:] = self._drawn(items)[index::count]
+
+    def _drawn(self, items: list[Any]) -> list[Any]:
         if self._per_function is None:
-            return
+            return items
         groups: dict[str, list[Any]] = {}
         for item in items:
             groups.setdefault(item.nodeid.split("[")[0], []).append(item)
         draw = random.Random(self._seed)
-        items[:] = [
+        return [
             item
             for group in groups.values()
             for item in sorted(draw.sample(group, min(len(group), self._per_function)), key=group.index)
         ]
 
 
-def run(keyword: str = "", per_function: int | None = None, seed: int = 0, modules: str = "") -> list[Record]:
+def run(
+    keyword: str = "",
+    per_function: int | None = None,
+    seed: int = 0,
+    modules: str = "",
+    share: tuple[int, int] = (0, 1),
+) -> list[Record]:
     """Run Apple's operator tests in this process and return one record for each triple.
 
     Args:
@@ -210,6 +223,7 @@ def run(keyword: str = "", per_function: int | None = None, seed: int = 0, modul
         per_function: at most so many cases of each test function; None for all.
         seed: of that choice.
         modules: glob of test modules relative to coremltools' operator tests, e.g. ``"iOS17/*conv*"``.
+        share: (index, count): that one of `count` equal shares.
     """
     import coremltools.converters.mil.testing_reqs as requirements
     from coremltools.converters.mil.mil.ops.tests import testing_utils
@@ -242,23 +256,8 @@ def run(keyword: str = "", per_function: int | None = None, seed: int = 0, modul
             "addopts=",
         ]
         options += [f"--rootdir={folder}", "-c", os.devnull, "-k", keyword, "-r", "N"]
-        pytest.main([*targets, *options], plugins=[Selection(per_function, seed)])
+        pytest.main([*targets, *options], plugins=[Selection(per_function, seed, share)])
     return capture.records
-
-
-def table(records: list[Record]) -> str:
-    """Counts per operator; a triple counts for every operator in its program except casts."""
-    counts: dict[str, Counter[str]] = {}
-    for record in records:
-        for operator in set(record["operators"]) - {"cast", "identity"} or {"identity"}:
-            counts.setdefault(operator, Counter())[record["status"]] += 1
-    statuses = ("matched", "mismatched", "failed", "unsupported", "refused", "no_expectation")
-    lines = [f"{'operator':42}" + "".join(f"{status:>15}" for status in statuses)]
-    for operator, row in sorted(counts.items()):
-        lines.append(f"{operator:42}" + "".join(f"{row[status]:>15}" for status in statuses))
-    totals = Counter(record["status"] for record in records)
-    lines.append(f"{'all triples':42}" + "".join(f"{totals[status]:>15}" for status in statuses))
-    return "\n".join(lines)
 
 
 def main() -> None:
@@ -268,12 +267,12 @@ def main() -> None:
     parser.add_argument("-m", "--modules", default="", help="glob of test modules, e.g. 'iOS17/*conv*'")
     parser.add_argument("--per-function", type=int, help="at most so many cases of each test function")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, help="write the records as JSON")
+    parser.add_argument("--share", default="0/1", help="INDEX/COUNT: that one of COUNT equal shares")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="write the records as JSON")
     options = parser.parse_args()
-    records = run(options.keyword, options.per_function, options.seed, options.modules)
-    if options.output:
-        options.output.write_text(json.dumps(records, indent=1), encoding="utf-8")
-    print(table(records), file=sys.stdout)
+    index, count = map(int, options.share.split("/"))
+    records = run(options.keyword, options.per_function, options.seed, options.modules, (index, count))
+    options.output.write_text(json.dumps(records), encoding="utf-8")
 
 
 if __name__ == "__main__":
