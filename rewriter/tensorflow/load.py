@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.errors import InputError, RewriterError, UnsupportedError, UsageError
 from rewriter.tensorflow.archive import check_archive
 from rewriter.tensorflow.environment import import_tensorflow
+from rewriter.tensorflow.weights import load_weights, weights_exist
 
 if TYPE_CHECKING:
     import keras
@@ -71,7 +72,7 @@ def load_keras(
     Args:
         source: a `.keras` or `.h5` file; None when `builder` is given.
         builder: ``pkg.module:function`` that returns the bare network; the working directory is importable.
-        weights: file to load into the network that `builder` returns.
+        weights: what to load into the network that `builder` returns, as `rewriter.tensorflow.weights.load_weights`.
 
     Raises:
         UsageError: source and builder are both given or both missing, or the builder is not found.
@@ -162,7 +163,7 @@ def _build(builder: str, weights: str | Path | None) -> keras.Model:
     module_name, colon, function_name = builder.partition(":")
     if not colon or not module_name or not function_name:
         raise UsageError(f"'{builder}' is not of the form pkg.module:function")
-    if weights is not None and not Path(weights).is_file():
+    if weights is not None and not weights_exist(Path(weights)):
         raise InputError("no such weights file", file=weights)
     import_tensorflow(_PURPOSE)
     import keras
@@ -189,17 +190,8 @@ def _build(builder: str, weights: str | Path | None) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise UsageError(f"--builder: {builder} returned {type(model).__name__}, not a Keras model")
     if weights is not None:
-        _load_weights(model, Path(weights))
+        load_weights(model, Path(weights))
     return model
-
-
-def _load_weights(model: keras.Model, path: Path) -> None:
-    try:
-        model.load_weights(path)
-    except Exception as error:  # as above
-        raise InputError(
-            f"the weights do not fit the network '{model.name}': {_first_line(error)}", file=path
-        ) from error
 
 
 def _first_line(error: BaseException) -> str:
