@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from rewriter.cli.common import (
     json_option,
     reporting_errors,
 )
+from rewriter.cli.jobs import Job, plan
 from rewriter.errors import InputError, RewriterError, UsageError
 
 if TYPE_CHECKING:
@@ -27,21 +30,19 @@ if TYPE_CHECKING:
 
 _NOTES_SHOWN = 8
 _ROWS_SHOWN = 50
+_FAILURES_NAMED = 20
 _TABLES_SHOWN = 4
 """With more models than this each gets its lines only, as the JSON report has all."""
 
 
-@dataclass(frozen=True)
-class _Job:
-    source: str
-    target: Path | None
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("inputs", nargs=-1, required=True, metavar="IN.onnx...")
+@click.argument("inputs", nargs=-1, required=True, metavar="IN.onnx|DIR...")
 @click.option("-o", "--output", metavar="OUT.onnx", help="Where the rewritten model goes.")
 @click.option(
-    "-O", "--output-dir", metavar="DIR", help="Where several rewritten models go, under their own names."
+    "-O",
+    "--output-dir",
+    metavar="DIR",
+    help="Where several rewritten models go, under their own names and places.",
 )
 @click.option("--in-place", is_flag=True, help="Replace each input by its rewritten model.")
 @click.option("--dry-run", is_flag=True, help="Say what would change; write nothing.")
@@ -74,6 +75,14 @@ class _Job:
     is_flag=True,
     help="Compare the result with the input field by field, and refuse it if anything differs that is not listed.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Rewrite so many files at a time, each in a process of its own.",
+)
 @json_option
 @click.version_option(package_name="rewriter", prog_name="rewrite")
 def main(
@@ -89,11 +98,13 @@ def main(
     skip: tuple[str, ...],
     no_check: bool,
     audit: bool,
+    jobs: int,
     json_path: str | None,
 ) -> None:
     """Give every resize of an ONNX model the semantics that its author meant, and change nothing else.
 
     Files are replaced whole or not at all. A result that onnx's checker or onnxruntime rejects is not written.
+    A directory stands for all .onnx files below it. A file that cannot be rewritten does not stop the others.
     """
     collect_rarely()
     with reporting_errors(json_path):
@@ -101,7 +112,7 @@ def main(
             raise UsageError(
                 "--audit compares files, and --dry-run writes none", remedy="leave one of them out"
             )
-        jobs = _jobs(inputs, output, output_dir, in_place, dry_run)
+        work = plan(inputs, output, output_dir, in_place, dry_run)
         out = console(json_path)
         options = {
             "intent": intent,
@@ -112,21 +123,64 @@ def main(
             "audit": audit,
             "reference": reference,
         }
-        if len(jobs) == 1:
-            report = _run(jobs[0], out, options)
+        if len(work) == 1 and not any(Path(name).is_dir() for name in inputs):
+            report = _run(work[0], out, options)
             emit_json(report, json_path)
             sys.exit(_exit_code([report]))
-        failed = False
-        reports = []
-        for job in jobs:
-            try:
-                reports.append(_run(job, out, options, table=len(jobs) <= _TABLES_SHOWN))
-            except RewriterError as error:
-                failed = True
-                click.echo(f"error: {error}", err=True)
-                reports.append({"input": job.source, "output": None, "error": error.to_json()})
+        reports = _run_all(work, out, options, jobs)
         emit_json({"models": reports}, json_path)
+    failed = any("error" in report for report in reports)
     sys.exit(EXIT_USAGE if failed else _exit_code(reports))
+
+
+def _run_all(work: list[Job], out: Console, options: dict[str, Any], jobs: int) -> list[dict[str, Any]]:
+    """The report of each job, in the order of the jobs; one that fails has an ``error``."""
+    job = partial(_attempt, options=options, table=len(work) <= _TABLES_SHOWN, width=out.width)
+    done: Iterable[tuple[int, Any]] = enumerate(map(job, work))
+    if jobs > 1:
+        from rewriter.cli.workers import run_in_processes
+
+        done = run_in_processes(job, work, jobs)
+    reports: dict[int, dict[str, Any]] = {}
+    for place, result in done:
+        # What a process that was ended has left to say.
+        report, text = result if isinstance(result, tuple) else (_crashed(work[place], str(result)), "")
+        reports[place] = report
+        if text:
+            out.file.write(text)
+            out.file.flush()
+        if "error" in report:
+            click.echo(f"error: {report.pop('sentence')}", err=True)
+    ordered = [reports[place] for place in range(len(work))]
+    bad = [report["input"] for report in ordered if "error" in report]
+    if bad:
+        names = ", ".join(bad[:_FAILURES_NAMED]) + (
+            f" and {len(bad) - _FAILURES_NAMED} more" if len(bad) > _FAILURES_NAMED else ""
+        )
+        out.print(
+            f"{len(work) - len(bad)} of {len(work)} models done, {len(bad)} failed: {names}", markup=False
+        )
+    return ordered
+
+
+def _attempt(job: Job, *, options: dict[str, Any], table: bool, width: int) -> tuple[dict[str, Any], str]:
+    """The report of a job and what there is to print; an error is a report too."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    out = Console(file=text, highlight=False, soft_wrap=True, width=width)
+    try:
+        return _run(job, out, options, table=table), text.getvalue()
+    except RewriterError as error:
+        failure = {"input": job.source, "output": None, "error": error.to_json(), "sentence": str(error)}
+        return failure, text.getvalue()
+    except MemoryError:
+        return _crashed(job, "there is not enough memory for it"), text.getvalue()
+
+
+def _crashed(job: Job, cause: str) -> dict[str, Any]:
+    error = InputError(cause, file=job.source, remedy="nothing was written for it")
+    return {"input": job.source, "output": None, "error": error.to_json(), "sentence": str(error)}
 
 
 def _exit_code(reports: list[dict[str, Any]]) -> int:
@@ -138,56 +192,11 @@ def _exit_code(reports: list[dict[str, Any]]) -> int:
     )
 
 
-def _jobs(
-    inputs: tuple[str, ...], output: str | None, output_dir: str | None, in_place: bool, dry_run: bool
-) -> list[_Job]:
-    """Which file goes where; a target of None is a dry run.
-
-    Raises:
-        UsageError: no target or several, or two inputs with one target.
-    """
-    given = [
-        name
-        for name, value in (
-            ("-o", output),
-            ("-O", output_dir),
-            ("--in-place", in_place),
-            ("--dry-run", dry_run),
-        )
-        if value
-    ]
-    if not given:
-        raise UsageError(
-            "nothing says where the result goes", remedy="use -o OUT.onnx, -O DIR, --in-place or --dry-run"
-        )
-    if len(given) > 1 and not dry_run:
-        raise UsageError(f"{' and '.join(given)} contradict each other", remedy="use one of them")
-    if dry_run:
-        return [_Job(source, None) for source in inputs]
-    if in_place:
-        return [_Job(source, Path(source)) for source in inputs]
-    if output is not None:
-        if len(inputs) > 1:
-            raise UsageError(f"-o names one file, and there are {len(inputs)} inputs", remedy="use -O DIR")
-        if Path(output).is_dir():
-            raise UsageError(f"-o {output} is a directory", remedy=f"use -O {output}")
-        return [_Job(inputs[0], Path(output))]
-    assert output_dir is not None
-    targets = [Path(output_dir, Path(source).name) for source in inputs]
-    if len(set(targets)) < len(targets):
-        raise UsageError("two inputs have the same file name", remedy="write them to different directories")
-    try:
-        Path(output_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the directory: {error.strerror}", file=output_dir) from error
-    return [_Job(source, target) for source, target in zip(inputs, targets, strict=True)]
-
-
 def _names(texts: tuple[str, ...] | list[str]) -> list[str]:
     return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
-def _run(job: _Job, out: Console, options: dict[str, Any], *, table: bool = True) -> dict[str, Any]:
+def _run(job: Job, out: Console, options: dict[str, Any], *, table: bool = True) -> dict[str, Any]:
     from rewriter.rewriting import rewrite_file
 
     done = rewrite_file(job.source, job.target, **options)
@@ -203,7 +212,7 @@ def _is_withheld(done: Rewrite) -> bool:
     return done.evidence is not None and not done.evidence.reproduced
 
 
-def _print(job: _Job, done: Rewrite, out: Console) -> None:
+def _print(job: Job, done: Rewrite, out: Console) -> None:
     changes = len(done.changes)
     count = "nothing to change" if not changes else f"{changes} change{'s' if changes > 1 else ''}"
     where = "nothing written (dry run)" if job.target is None else f"written to {job.target}"
