@@ -18,14 +18,8 @@ from rewriter.verification.result import Finding
 
 __all__ = ["CheckedResize", "StaticReport", "check_static"]
 
-_DECISIVE = (
-    "mode",
-    "coordinate_transformation_mode",
-    "nearest_mode",
-    "cubic_coeff_a",
-    "exclude_outside",
-    "antialias",
-)
+_REST = ("cubic_coeff_a", "exclude_outside", "antialias")
+"""Attributes that decide what a resize computes, beside its mode, grid and rounding."""
 
 
 @dataclass(frozen=True)
