@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from passes.resize.proof import spelled_out
 from rewriter.alignment.states import AxisState, Lost, Place, State, moved
 from rewriter.errors import UnsupportedError
 from rewriter.model import ResizeNode
@@ -153,7 +154,9 @@ def resize(place: Place, states: Rows) -> Rows:
 
 def _axis_maps(node: ResizeNode, rank: int) -> list[AxisMap | None]:
     """The map of every axis; None where it depends on an open length."""
-    semantics = node.semantics()
+    # Sizes that are computed in the graph (a batch of any length in front) count as the lengths that they give.
+    known_sizes = spelled_out(node)
+    semantics = None if known_sizes is None else node.semantics_of(known_sizes)
     if semantics is not None:
         return list(semantics.axes)
     spelling = node.spelling()

@@ -179,6 +179,8 @@ def _apply(node: Node) -> Results:
     except (ValueError, NotImplementedError, TypeError, AssertionError) as error:
         # coremltools' builder checks shapes and types itself; its words are the cause, the node is ours to name.
         raise node.refuse(f"coremltools refuses it: {error}") from error
+    except (IndexError, KeyError) as error:
+        raise node.refuse("its inputs or attributes are not what the operator takes") from error
     return result if isinstance(result, (list, tuple)) else [result]
 
 
