@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ import onnx
 
 from rewriter.errors import RewriterError, UnsupportedError, UsageError, require
 from rewriter.tensorflow.divisions import restore_divisions
+from rewriter.tensorflow.elementary_ops import HANDLERS
 from rewriter.tensorflow.environment import import_tensorflow
+from rewriter.tensorflow.inlining import inline_compiled
 from rewriter.tensorflow.load import load
 from rewriter.tensorflow.provenance import Provenance, attach, nodes_of
 from rewriter.tensorflow.resize_shapes import declare_resized, name_every_axis
@@ -71,6 +74,7 @@ def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[
     )
     with tf.device("/cpu:0"):
         frozen = tf_loader.from_function(traced.function, traced.input_names, traced.output_names)
+        frozen = inline_compiled(frozen, traced.input_names, traced.output_names)
         restore_divisions(frozen)
         restore_layer_scopes(frozen, traced.layers)
         handler = ResizeHandler()
@@ -80,7 +84,7 @@ def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[
                 name="tensorflow",
                 continue_on_error=False,
                 opset=opset,
-                custom_op_handlers=handler.handlers,
+                custom_op_handlers={**HANDLERS, **handler.handlers},
                 input_names=traced.input_names,
                 output_names=traced.output_names,
                 tensors_to_rename=traced.renamed,
@@ -102,8 +106,18 @@ def _refuse_leftovers(model: onnx.ModelProto) -> None:
         if not onnx.defs.has(node.op_type, versions.get("", 1), node.domain)
     ]
     if unknown:
-        listed = ", ".join(sorted({f"{node.op_type} ({node.name})" for node in unknown}))
-        raise UnsupportedError(f"ONNX has no operator for {listed}", node=unknown[0].name)
+        first = {node.op_type: node.name for node in reversed(unknown)}
+        counts = Counter(node.op_type for node in unknown)
+        listed = ", ".join(f"{op} ({_times(counts[op])}{first[op]})" for op in sorted(counts))
+        raise UnsupportedError(
+            f"ONNX has no operator for {listed}",
+            node=unknown[0].name,
+            remedy="express the layer with other TensorFlow ops",
+        )
+
+
+def _times(count: int) -> str:
+    return "" if count == 1 else f"{count} times, first at "
 
 
 def _check(model: onnx.ModelProto) -> None:

@@ -124,7 +124,9 @@ def _argument_names(placeholders: list[str], specs: Mapping[str, Any]) -> list[s
 def _tensor_names(function: Any) -> tuple[list[str], list[str]]:
     import tensorflow as tf
 
-    inputs = [tensor.name for tensor in function.inputs if tensor.dtype != tf.resource]
+    # Captured tensors (variables, and constants such as a Normalization layer's mean) follow the arguments.
+    arguments = function.inputs[: len(function.inputs) - len(function.captured_inputs)]
+    inputs = [tensor.name for tensor in arguments if tensor.dtype != tf.resource]
     outputs = [tensor.name for tensor in function.outputs if tensor.dtype != tf.resource]
     return inputs, outputs
 

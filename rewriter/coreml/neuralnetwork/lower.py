@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rewriter.coreml.lowering.quiet import quiet_coremltools
 from rewriter.coreml.lowering.targets import resolve_reading
 from rewriter.coreml.neuralnetwork.file import save_network
-from rewriter.coreml.neuralnetwork.supported import check_layers, check_scalars
+from rewriter.coreml.neuralnetwork.supported import check_integers, check_layers, check_scalars
 from rewriter.errors import UnsupportedError, UsageError, require
 from rewriter.model import Model
 
@@ -135,6 +135,7 @@ def lower_network(
             custom_layer=custom_layer,
         )
         check_scalars(built.program)
+        check_integers(built.program)
         mlmodel = _convert(ct, built.program, resolved)
     if proto.doc_string:
         mlmodel.short_description = proto.doc_string

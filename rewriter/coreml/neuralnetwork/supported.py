@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from rewriter.errors import UnsupportedError
 
-__all__ = ["SUPPORTED_LAYERS", "check_layers", "check_scalars"]
+__all__ = ["SUPPORTED_LAYERS", "check_integers", "check_layers", "check_scalars"]
 
 # Modules of coremltools whose operators work element by element: a scalar may have an axis too many there.
 _ELEMENTWISE = ("activation", "elementwise_binary", "elementwise_unary")
 _INDIFFERENT = ("identity", "reshape", "select")
+
+# Every integer up to here is a float32.
+_LARGEST_INTEGER = 2**24
 
 # PoolingLayerParams.PoolingType of NeuralNetwork.proto.
 _AVERAGE = 1
@@ -159,6 +164,33 @@ def check_scalars(program: Any) -> None:
                         node=operation.outputs[0].name,
                         remedy="use target iOS15 or newer",
                     )
+
+
+def check_integers(program: Any) -> None:
+    """Refuse arithmetic on integers that float32, the only type of a value in this format, cannot hold.
+
+    Args:
+        program: the MIL program, before it is converted.
+
+    Raises:
+        UnsupportedError: an elementwise operator works with a constant integer beyond 2²⁴.
+    """
+    for operation in program.functions["main"].operations:
+        if type(operation).__module__.rsplit(".", 1)[-1] not in _ELEMENTWISE:
+            continue
+        for value in operation.inputs.values():
+            constant = getattr(value, "val", None)
+            if not isinstance(constant, (np.ndarray, np.generic)) or not np.issubdtype(
+                constant.dtype, np.integer
+            ):
+                continue
+            if constant.size and np.abs(constant.astype(np.int64)).max() > _LARGEST_INTEGER:
+                raise UnsupportedError(
+                    f"{operation.op_type} works with integers beyond 2^24, and values of the neuralnetwork format "
+                    "are float32",
+                    node=operation.outputs[0].name,
+                    remedy="use target iOS15 or newer",
+                )
 
 
 def _counts_beyond(pooling: Any) -> bool:
