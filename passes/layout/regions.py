@@ -10,7 +10,7 @@ from onnx_graphsurgeon import Constant, Node, Tensor
 
 from passes.base import Log
 from passes.layout.permutation import Permutation, compose, is_identity, permutation_of
-from passes.layout.transparency import data_inputs, extra_nodes, is_transparent, obstacle
+from passes.layout.transparency import Movable, data_inputs, extra_nodes, is_transparent, obstacle
 from rewriter.model import display_name, is_resize
 
 if TYPE_CHECKING:
@@ -40,9 +40,11 @@ class Transposes:
     Args:
         model, scope: the graph.
         outputs: identities of the outputs of all graphs of the model.
+        movable: what Transposes may move through.
     """
 
-    def __init__(self, model: Model, scope: Scope, outputs: set[int]) -> None:
+    def __init__(self, model: Model, scope: Scope, outputs: set[int], movable: Movable) -> None:
+        self.movable = movable
         self.model = model
         self.scope = scope
         self.outputs = outputs
@@ -126,7 +128,7 @@ def _moving(transposes: Transposes, log: Log) -> dict[int, Permutation]:
     for node in transposes.nodes:
         if id(node) in transposes.orders:
             order = transposes.orders[id(node)]
-        elif is_transparent(node):
+        elif is_transparent(node, transposes.movable):
             known = [orders[id(tensor)] for tensor in data_inputs(node) if id(tensor) in orders]
             if not known:
                 continue

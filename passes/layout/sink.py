@@ -12,10 +12,11 @@ from passes.bypass import replace_uses, set_input
 from passes.candidates import nodes_of
 from passes.editing import Names
 from passes.insertions import NodeEdits
+from passes.layout.absorb import absorb
 from passes.layout.cancel import cancel
 from passes.layout.permutation import behind, compose
 from passes.layout.regions import Region, Transposes, regions
-from passes.layout.transparency import transpose_node
+from passes.layout.transparency import Movable, transpose_node
 from passes.resize.proof import by_definition
 from rewriter.model import display_name
 
@@ -35,7 +36,14 @@ class SinkTransposes(Pass):
     meet are cancelled as `cancel-transposes` does.
 
     Not run by default: Core ML and most accelerators want images as NCHW, which is what those Transposes are for.
+
+    Args:
+        resizes: False leaves resizes where they are: what lies between convolutions then joins their layout.
+        sums: True lets Transposes through reductions and Softmax, whose sums may then round in another order.
     """
+
+    resizes: bool = True
+    sums: bool = False
 
     name: ClassVar[str] = "sink-transposes"
     summary: ClassVar[str] = (
@@ -45,18 +53,21 @@ class SinkTransposes(Pass):
     def run(self, model: Model, context: PassContext) -> PassResult:
         log = Log(self.name)
         names: Names | None = None
+        movable = Movable(self.resizes, self.sums)
         while True:
             # Notes of the last round only: what was in the way before may not be any more.
             log.notes.clear()
             cancel(model, log)
-            wrapped = [scope for scope in model.scopes() if _has_pairs(scope)]
-            if not wrapped:
+            outputs = {id(tensor) for scope in model.scopes() for tensor in scope.graph.outputs}
+            some = [scope for scope in model.scopes() if nodes_of(scope, ["Transpose"])]
+            if not some:
                 return log.result()
             names = names or Names(model)
-            outputs = {id(tensor) for scope in model.scopes() for tensor in scope.graph.outputs}
+            absorbed = [absorb(model, scope, names, log, self.sums, outputs) for scope in some]
+            wrapped = [scope for scope in some if _has_pairs(scope)]
             # Each round saves a Transpose, so this ends.
-            done = [_round(model, scope, outputs, names, log) for scope in wrapped]
-            if not any(done):
+            done = [_round(model, scope, outputs, names, log, movable) for scope in wrapped]
+            if not any(done) and not any(absorbed):
                 return log.result()
 
 
@@ -64,8 +75,8 @@ def _has_pairs(scope: Scope) -> bool:
     return len(nodes_of(scope, ["Transpose"])) > 1
 
 
-def _round(model: Model, scope: Scope, outputs: set[int], names: Names, log: Log) -> bool:
-    transposes = Transposes(model, scope, outputs)
+def _round(model: Model, scope: Scope, outputs: set[int], names: Names, log: Log, movable: Movable) -> bool:
+    transposes = Transposes(model, scope, outputs, movable)
     found = regions(transposes, log)
     edits = NodeEdits()
     for region in found:

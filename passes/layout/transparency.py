@@ -7,19 +7,21 @@ other last bits there.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from onnx_graphsurgeon import Node, Tensor, Variable
 
 from passes.editing import Names
+from passes.layout.axis_parameters import SUMS, axis_obstacle, move_axis_parameters, names_axes
 from passes.layout.permutation import Permutation, inverse
 from rewriter.model import constant_value, in_default_domain, is_resize
 
 if TYPE_CHECKING:
     from rewriter.model import Model, ResizeNode, Scope
 
-__all__ = ["data_inputs", "extra_nodes", "is_transparent", "obstacle", "transpose_node"]
+__all__ = ["Movable", "data_inputs", "extra_nodes", "is_transparent", "obstacle", "transpose_node"]
 
 
 def _ops(names: str) -> frozenset[str]:
@@ -37,11 +39,28 @@ _OLDEST_BROADCASTING = 7
 _FLOATS = tuple(np.dtype(kind) for kind in (np.float16, np.float32, np.float64))
 
 
-def is_transparent(node: Node) -> bool:
+@dataclass(frozen=True)
+class Movable:
+    """What a Transpose may move through besides element-wise operators.
+
+    Attributes:
+        resizes: resizes, too.
+        sums: reductions and Softmax, too, though their sums may round in another order then.
+    """
+
+    resizes: bool = True
+    sums: bool = False
+
+
+def is_transparent(node: Node, movable: Movable = Movable()) -> bool:
     """Whether the operator is one that a Transpose may move through."""
     if not in_default_domain(node) or len(node.outputs) != 1 or not node.inputs:
         return False
-    return node.op in _UNARY or node.op in _BROADCASTING or node.op == "Concat" or is_resize(node)
+    if is_resize(node):
+        return movable.resizes
+    if node.op in SUMS:
+        return movable.sums
+    return node.op in _UNARY or node.op in _BROADCASTING or names_axes(node)
 
 
 def data_inputs(node: Node) -> list[Tensor]:
@@ -67,6 +86,8 @@ def obstacle(node: Node, order: Permutation, moving: set[int], model: Model, sco
         value = constant_value(tensor) if node.op != "Concat" else None
         if value is None or value.ndim > len(order):
             return f"'{tensor.name}' is not transposed in the same way"
+    if names_axes(node):
+        return axis_obstacle(node, order, scope)
     if is_resize(node):
         return _resize_obstacle(model.resize(node, scope), order, model)
     if node.op in _BROADCASTING and scope.opset < _OLDEST_BROADCASTING:
@@ -145,8 +166,8 @@ def transpose_node(
         else:
             inputs.append(sources.get(id(tensor)) or _constant(tensor, order, names))
     node.inputs = inputs
-    if node.op == "Concat":
-        node.attrs["axis"] = order[int(node.attrs["axis"]) % len(order)]
+    if names_axes(node):
+        move_axis_parameters(node, order, names)
     return _transpose_controls(node, order, names) if is_resize(node) else []
 
 

@@ -15,6 +15,7 @@ from rewriter.errors import RewriterError, UnsupportedError, UsageError, require
 from rewriter.tensorflow.divisions import restore_divisions
 from rewriter.tensorflow.elementary_ops import HANDLERS
 from rewriter.tensorflow.environment import import_tensorflow
+from rewriter.tensorflow.image_layout import in_one_layout
 from rewriter.tensorflow.inlining import inline_compiled
 from rewriter.tensorflow.load import load
 from rewriter.tensorflow.provenance import Provenance, attach, nodes_of
@@ -59,7 +60,7 @@ def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = 
     name_every_axis(model)
     declare_resized(model, records)
     _check(model)
-    return model
+    return in_one_layout(model)
 
 
 def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[Provenance]]:

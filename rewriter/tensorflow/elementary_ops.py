@@ -24,9 +24,7 @@ def _erfc(graph: Any, node: Any, name: str, _: list[Any]) -> None:
     value = node.input[0]
     graph.remove_node(name)
     erf = graph.make_node("Erf", [value], name=utils.make_name(f"{name}/erf"))
-    graph.make_node(
-        "Sub", [one, erf.output[0]], name=name, outputs=outputs, shapes=shapes, dtypes=dtypes
-    )
+    graph.make_node("Sub", [one, erf.output[0]], name=name, outputs=outputs, shapes=shapes, dtypes=dtypes)
 
 
 HANDLERS: dict[str, tuple[Any, list[Any]]] = {"Erfc": (_erfc, [])}

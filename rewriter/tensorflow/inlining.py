@@ -1,7 +1,7 @@
 """Calls of compiled functions, which TensorFlow's optimiser leaves as they are and tf2onnx does not know.
 
-Keras compiles some layers by themselves (grouped convolutions run under ``jit_compile=True``). The optimiser inlines no
-function that must be compiled. What the function computes is the same without the compiler, so the marks go.
+Keras compiles some layers by themselves (grouped convolutions run under ``jit_compile=True``). The optimiser inlines
+no function that must be compiled. What the function computes is the same without the compiler, so the marks go.
 """
 
 from __future__ import annotations
