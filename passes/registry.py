@@ -21,6 +21,7 @@ _BUILT_IN = {
     "repair-bicubic": "passes.repair.resize_bicubic:RepairBicubic",
     "repair-crop-and-resize": "passes.repair.crop_and_resize:RepairCropAndResize",
     "repair-scale-and-translate": "passes.repair.scale_and_translate:RepairScaleAndTranslate",
+    "recover-recurrent": "passes.repair.recurrent:RecoverRecurrent",
     "recover-nearest": "passes.resize.recover:RecoverNearest",
     "upgrade-resize": "passes.resize.upgrade:UpgradeResize",
     "normalize-resize": "passes.resize.normalize:NormalizeResize",

@@ -15,12 +15,12 @@ from rewriter.errors import RewriterError, UnsupportedError, UsageError, require
 from rewriter.tensorflow.divisions import restore_divisions
 from rewriter.tensorflow.elementary_ops import HANDLERS
 from rewriter.tensorflow.environment import import_tensorflow
-from rewriter.tensorflow.image_layout import in_one_layout
 from rewriter.tensorflow.inlining import inline_compiled
 from rewriter.tensorflow.load import load
 from rewriter.tensorflow.provenance import Provenance, attach, nodes_of
 from rewriter.tensorflow.resize_shapes import declare_resized, name_every_axis
 from rewriter.tensorflow.scopes import restore_layer_scopes
+from rewriter.tensorflow.tidying import tidy
 from rewriter.tensorflow.tracing import Shapes, Traced, trace
 
 __all__ = ["DEFAULT_OPSET", "convert"]
@@ -60,7 +60,7 @@ def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = 
     name_every_axis(model)
     declare_resized(model, records)
     _check(model)
-    return in_one_layout(model)
+    return tidy(model)
 
 
 def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[Provenance]]:

@@ -352,6 +352,7 @@ _CHECKS = {
     "permutations": _permutations,
     "product": _products,
     "quotients": _quotients,
+    "recurrent cell": _named("operator"),
     "repetition": _repetition,
     "same matrix": _same_matrix,
     "separable": _separable,

@@ -15,8 +15,8 @@ _LARGEST = 1 << 18
 """Entries of the largest constant that is looked at; 512 × 512."""
 
 
-def read_weights(tensor: Tensor, rank: int | None = None) -> np.ndarray | None:
-    """A constant float32 tensor; None where it is none, too large to be looked at, or not of the rank asked for."""
+def read_weights(tensor: Tensor, rank: int | None = None, largest: int = _LARGEST) -> np.ndarray | None:
+    """A constant float32 tensor; None where it is none, has more than `largest` entries, or another rank."""
     constant: Tensor = tensor
     if not isinstance(tensor, Constant) and len(tensor.inputs) == 1 and tensor.inputs[0].op == "Constant":
         value = tensor.inputs[0].attrs.get("value")
@@ -25,7 +25,7 @@ def read_weights(tensor: Tensor, rank: int | None = None) -> np.ndarray | None:
         return None
     values = constant._values
     shape = tuple(int(length) for length in values.shape)
-    if math.prod(shape) > _LARGEST or np.dtype(values.dtype) != np.float32:
+    if math.prod(shape) > largest or np.dtype(values.dtype) != np.float32:
         return None
     if rank is not None and len(shape) != rank:
         return None
