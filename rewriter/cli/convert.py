@@ -18,6 +18,10 @@ from rewriter.cli.common import console, emit_json, json_option, reporting_error
 )
 @click.option("--weights", metavar="FILE", help="Weights to load into what the builder returns.")
 @click.option("--signature", metavar="NAME", help="Signature of a SavedModel; serving_default by default.")
+@click.option("--inputs", metavar="NAME:0,...", help="Inputs of a frozen graph; by default its placeholders.")
+@click.option(
+    "--outputs", metavar="NAME:0,...", help="Outputs of a frozen graph; by default what nothing reads."
+)
 @click.option("--opset", type=int, default=None, help="ONNX opset, 11 to 18; 18 by default.")
 @click.option("--shape", "shapes", multiple=True, metavar="NAME:1,H,W,3", help="Pin an input's shape.")
 @json_option
@@ -27,11 +31,13 @@ def command(
     builder: str | None,
     weights: str | None,
     signature: str | None,
+    inputs: str | None,
+    outputs: str | None,
     opset: int | None,
     shapes: tuple[str, ...],
     json_path: str | None,
 ) -> None:
-    """Convert SOURCE (a .keras file, .h5 file or SavedModel directory) to ONNX.
+    """Convert SOURCE to ONNX: a .keras or .h5 file, a SavedModel directory, a frozen .pb or a .tflite file.
 
     Every resize keeps its TensorFlow name, and its op and flags go into the file's metadata.
     """
@@ -50,7 +56,14 @@ def command(
             from rewriter.tensorflow.convert import DEFAULT_OPSET, convert
             from rewriter.tensorflow.load import load
 
-            network = load(source, builder=builder, weights=weights, signature=signature)
+            network = load(
+                source,
+                builder=builder,
+                weights=weights,
+                signature=signature,
+                inputs=inputs.split(",") if inputs else None,
+                outputs=outputs.split(",") if outputs else None,
+            )
             model = convert(network, opset=DEFAULT_OPSET if opset is None else opset, shapes=pinned)
             write_bytes(output, model.SerializeToString())
         sources = _sources(model)

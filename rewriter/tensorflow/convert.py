@@ -11,6 +11,7 @@ from typing import Any
 
 import onnx
 
+from rewriter.batch_statistics import REASON, find_batch_statistics
 from rewriter.errors import RewriterError, UnsupportedError, UsageError, require
 from rewriter.tensorflow.divisions import restore_divisions
 from rewriter.tensorflow.elementary_ops import HANDLERS
@@ -20,6 +21,7 @@ from rewriter.tensorflow.load import load
 from rewriter.tensorflow.provenance import Provenance, attach, nodes_of
 from rewriter.tensorflow.resize_shapes import declare_resized, name_every_axis
 from rewriter.tensorflow.scopes import restore_layer_scopes
+from rewriter.tensorflow.tflite import TFLiteModel, check_against_interpreter
 from rewriter.tensorflow.tidying import tidy
 from rewriter.tensorflow.tracing import Shapes, Traced, trace
 
@@ -36,7 +38,8 @@ def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = 
     """Convert a network to ONNX, as it computes in inference mode.
 
     Args:
-        source: a Keras model, a `SavedModel`, or the path of a `.keras` or `.h5` file or SavedModel directory.
+        source: a Keras model, a `tf.function` or `tf.Module` with an input signature, a concrete function, whatever
+            `rewriter.tensorflow.load.load` returns, or the path of a file that it opens.
         opset: ONNX opset, 11 to 18.
         shapes: input name → shape, to pin what the network leaves open.
 
@@ -54,47 +57,81 @@ def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = 
     require("tf2onnx", "to convert from TensorFlow")
     network = load(source) if isinstance(source, (str, Path)) else source
     with _quiet():
-        model, resizes = _through_tf2onnx(trace(network, shapes), opset)
+        if isinstance(network, TFLiteModel):
+            if shapes:
+                raise UsageError(
+                    "a TFLite file has fixed shapes", file=network.path, remedy="leave out --shape"
+                )
+            model, resizes = _from_tflite(network, opset)
+        else:
+            model, resizes = _from_function(trace(network, shapes), opset)
     _refuse_leftovers(model)
+    _refuse_batch_statistics(model)
     records = attach(model, resizes)
     name_every_axis(model)
     declare_resized(model, records)
     _check(model)
-    return tidy(model)
+    model = tidy(model)
+    if isinstance(network, TFLiteModel):
+        check_against_interpreter(model, network)
+    return model
 
 
-def _through_tf2onnx(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[Provenance]]:
+def _from_function(traced: Traced, opset: int) -> tuple[onnx.ModelProto, list[Provenance]]:
     import tensorflow as tf
-    from tf2onnx import tf_loader, utils
-    from tf2onnx.convert import _convert_common
+    from tf2onnx import tf_loader
 
-    from rewriter.tensorflow.resize_handler import ResizeHandler
-
-    utils.INTERNAL_NAME = (
-        1  # numbers in generated names start anew, so that the same network gives the same file
-    )
     with tf.device("/cpu:0"):
         frozen = tf_loader.from_function(traced.function, traced.input_names, traced.output_names)
         frozen = inline_compiled(frozen, traced.input_names, traced.output_names)
         restore_divisions(frozen)
         restore_layer_scopes(frozen, traced.layers)
-        handler = ResizeHandler()
-        try:
-            model, _ = _convert_common(
-                frozen,
-                name="tensorflow",
-                continue_on_error=False,
-                opset=opset,
-                custom_op_handlers={**HANDLERS, **handler.handlers},
-                input_names=traced.input_names,
-                output_names=traced.output_names,
-                tensors_to_rename=traced.renamed,
-            )
-        except RewriterError:
-            raise
-        except Exception as error:  # tf2onnx raises whatever went wrong inside
-            cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UnsupportedError(f"tf2onnx cannot convert this network: {cause}") from error
+        return _through_tf2onnx(
+            frozen,
+            opset,
+            input_names=traced.input_names,
+            output_names=traced.output_names,
+            tensors_to_rename=traced.renamed,
+        )
+
+
+def _from_tflite(model: TFLiteModel, opset: int) -> tuple[onnx.ModelProto, list[Provenance]]:
+    return _through_tf2onnx(
+        None,
+        opset,
+        tflite_path=str(model.path),
+        tensors_to_rename={
+            tensor: name
+            for names in (model.inputs, model.outputs)
+            for name, (tensor, _, _) in names.items()
+            if tensor != name
+        },
+    )
+
+
+def _through_tf2onnx(graph: Any, opset: int, **arguments: Any) -> tuple[onnx.ModelProto, list[Provenance]]:
+    from tf2onnx import utils
+    from tf2onnx.convert import _convert_common
+
+    from rewriter.tensorflow.resize_handler import ResizeHandler
+
+    # Numbers in generated names start anew, so that the same network gives the same file.
+    utils.INTERNAL_NAME = 1
+    handler = ResizeHandler()
+    try:
+        model, _ = _convert_common(
+            graph,
+            name="tensorflow",
+            continue_on_error=False,
+            opset=opset,
+            custom_op_handlers={**HANDLERS, **handler.handlers},
+            **arguments,
+        )
+    except RewriterError:
+        raise
+    except Exception as error:  # tf2onnx raises whatever went wrong inside
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UnsupportedError(f"tf2onnx cannot convert this network: {cause}") from error
     return model, handler.found
 
 
@@ -114,6 +151,16 @@ def _refuse_leftovers(model: onnx.ModelProto) -> None:
             f"ONNX has no operator for {listed}",
             node=unknown[0].name,
             remedy="express the layer with other TensorFlow ops",
+        )
+
+
+def _refuse_batch_statistics(model: onnx.ModelProto) -> None:
+    layers = find_batch_statistics(model)
+    if layers:
+        raise UnsupportedError(
+            f"{len(layers)} layer{'s' if len(layers) > 1 else ''} {REASON}",
+            node=layers[0],
+            remedy="convert the Keras model itself, or export it with training=False",
         )
 
 

@@ -1,10 +1,11 @@
-"""Opening trained networks: `.keras` and `.h5` files, SavedModel directories, or a builder function and weights."""
+"""Opening trained networks: files of every kind, SavedModel directories, or a builder function and weights."""
 
 from __future__ import annotations
 
 import importlib
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rewriter.errors import InputError, RewriterError, UnsupportedError, UsageError
 from rewriter.tensorflow.archive import check_archive
 from rewriter.tensorflow.environment import import_tensorflow
+from rewriter.tensorflow.graph_def import FrozenGraph, load_graph_def
+from rewriter.tensorflow.tflite import TFLiteModel, load_tflite
 from rewriter.tensorflow.weights import load_weights, weights_exist
 
 if TYPE_CHECKING:
@@ -51,12 +54,30 @@ def load(
     builder: str | None = None,
     weights: str | Path | None = None,
     signature: str | None = None,
-) -> keras.Model | SavedModel:
-    """Open whatever `source` is, as `load_keras` or `load_saved_model`; only the latter has a `signature`.
+    inputs: Sequence[str] | None = None,
+    outputs: Sequence[str] | None = None,
+) -> keras.Model | SavedModel | FrozenGraph | TFLiteModel:
+    """Open whatever `source` is, as `load_keras`, `load_saved_model`, `load_graph_def` or `load_tflite`.
+
+    Args:
+        source, builder, weights: as of `load_keras`; or a SavedModel directory, a frozen `.pb` or a `.tflite` file.
+        signature: of a SavedModel.
+        inputs, outputs: names of tensors of a frozen graph.
 
     Raises:
-        UsageError: a signature is given, and `source` is no directory; and as those two.
+        UsageError: a signature is given, and `source` is no directory; `inputs` or `outputs` are given, and it is no
+            frozen graph; and as those functions.
     """
+    kind = "" if source is None or builder is not None else Path(source).suffix.lower()
+    if (inputs or outputs) and kind != ".pb":
+        raise UsageError(
+            "only a frozen graph (.pb) has inputs and outputs to name",
+            remedy="leave out --inputs and --outputs",
+        )
+    if kind in (".pb", ".tflite") and source is not None and not Path(source).is_dir():
+        if weights is not None or signature is not None:
+            raise UsageError(f"a {kind} file has neither signatures nor weights of its own to load")
+        return load_graph_def(source, inputs, outputs) if kind == ".pb" else load_tflite(source)
     if builder is None and weights is None and source is not None and Path(source).is_dir():
         return load_saved_model(source, signature or "serving_default")
     if signature is not None:
@@ -119,7 +140,9 @@ def _load_file(path: Path) -> keras.Model:
         raise InputError("no such file", file=path)
     if path.is_dir() or path.suffix not in (".keras", ".h5", ".hdf5"):
         raise InputError(
-            "not a Keras model", file=path, remedy="give a .keras or .h5 file, or a SavedModel directory"
+            "not a Keras model",
+            file=path,
+            remedy="give a .keras or .h5 file, a SavedModel directory, a frozen .pb or a .tflite file",
         )
     if path.suffix == ".keras":
         check_archive(path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from rewriter.errors import UnsupportedError, UsageError
+from rewriter.tensorflow.graph_def import FrozenGraph
 from rewriter.tensorflow.load import SavedModel
 
 __all__ = ["Shapes", "Traced", "output_names", "trace"]
@@ -28,21 +29,23 @@ class Traced:
 
 
 def trace(network: Any, shapes: Shapes | None) -> Traced:
-    """Trace a Keras model with ``training=False``, or take a SavedModel's function.
+    """Trace a Keras model with ``training=False``, or take the function that the network is.
 
     Args:
-        network: a Keras model or a `SavedModel`.
+        network: a Keras model, a `SavedModel`, a `FrozenGraph`, a concrete function, or a `tf.function` with an input
+            signature (also as the ``__call__`` of a `tf.Module`).
         shapes: input name → shape, to pin what the network leaves open.
 
     Raises:
         UsageError: not a network, or a shape for an unknown input or that does not fit it.
         UnsupportedError: TensorFlow cannot trace the network.
     """
-    return (
-        _trace_saved_model(network, shapes)
-        if isinstance(network, SavedModel)
-        else _trace_keras(network, shapes)
-    )
+    if isinstance(network, SavedModel):
+        return _trace_saved_model(network, shapes)
+    if isinstance(network, FrozenGraph):
+        return _trace_frozen(network, shapes)
+    function = _concrete(network)
+    return _trace_keras(network, shapes) if function is None else _trace_function(function, shapes)
 
 
 def output_names(model: Any) -> list[str]:
@@ -57,7 +60,7 @@ def _trace_keras(model: Any, shapes: Shapes | None) -> Traced:
     if not isinstance(model, keras.Model):
         raise UsageError(
             f"cannot convert {type(model).__name__}",
-            remedy="give a Keras model, a .keras or .h5 file or a SavedModel",
+            remedy="give a Keras model, a function with an input signature, or the path of a model",
         )
     if not getattr(model, "inputs", None):
         raise UsageError(
@@ -111,6 +114,71 @@ def _trace_saved_model(saved: SavedModel, shapes: Shapes | None) -> Traced:
     if len(wanted_inputs) == len(specs):
         wanted_inputs = _argument_names(wanted_inputs, specs)
     return Traced(function, inputs, outputs, _renaming(inputs, wanted_inputs, outputs, wanted_outputs))
+
+
+def _trace_frozen(frozen: FrozenGraph, shapes: Shapes | None) -> Traced:
+    inputs, outputs = _tensor_names(frozen.function)
+    function = _pinned(frozen.function, dict(zip(frozen.inputs, inputs, strict=True)), shapes)
+    inputs, outputs = _tensor_names(function)
+    return Traced(function, inputs, outputs, _renaming(inputs, frozen.inputs, outputs, frozen.outputs))
+
+
+def _concrete(network: Any) -> Any:
+    """The concrete function that a `tf.function` or `tf.Module` stands for; None for a Keras model."""
+    import keras
+
+    if isinstance(network, keras.Model):
+        return None
+    if hasattr(network, "structured_outputs"):
+        return network
+    call = network if hasattr(network, "get_concrete_function") else getattr(network, "__call__", None)  # noqa: B004
+    if not hasattr(call, "get_concrete_function"):
+        return None
+    if getattr(call, "input_signature", None) is None:
+        raise UsageError(
+            "the function does not say which inputs it takes",
+            remedy="give tf.function an input_signature, or convert function.get_concrete_function(...)",
+        )
+    return call.get_concrete_function()
+
+
+def _trace_function(function: Any, shapes: Shapes | None) -> Traced:
+    import keras
+
+    inputs, outputs = _tensor_names(function)
+    names = [name.partition(":")[0] for name in inputs]
+    structure = function.structured_outputs
+    # Dicts come in the order of their sorted keys.
+    wanted = sorted(structure) if isinstance(structure, dict) else []
+    if len(wanted) != len(keras.tree.flatten(structure)) or len(wanted) != len(outputs):
+        wanted = ["output"] if len(outputs) == 1 else [f"output_{index}" for index in range(len(outputs))]
+    function = _pinned(function, dict(zip(names, inputs, strict=True)), shapes)
+    inputs, outputs = _tensor_names(function)
+    return Traced(function, inputs, outputs, _renaming(inputs, names, outputs, wanted))
+
+
+def _pinned(function: Any, inputs: Mapping[str, str], shapes: Shapes | None) -> Any:
+    """The function at fixed shapes.
+
+    Args:
+        function: a concrete function.
+        inputs: name of the tensor by the name that the user knows.
+        shapes: by the latter.
+    """
+    import tensorflow as tf
+
+    tensors = {tensor.name: tensor for tensor in function.inputs}
+    declared = {name: tensors[tensor].shape for name, tensor in inputs.items()}
+    _check_shapes(
+        {name: None if shape.rank is None else tuple(shape) for name, shape in declared.items()}, shapes
+    )
+    if not shapes:
+        return function
+    specs = [
+        tf.TensorSpec(shapes.get(name, declared[name]), tensors[tensor].dtype, name=_scoped(name))
+        for name, tensor in inputs.items()
+    ]
+    return tf.function(lambda *values: function(*values)).get_concrete_function(*specs)
 
 
 def _argument_names(placeholders: list[str], specs: Mapping[str, Any]) -> list[str]:
