@@ -23,8 +23,8 @@ _DEPTH = 8
 def find_batch_statistics(model: onnx.ModelProto) -> list[str]:
     """The layers (or nodes) that normalise by the statistics of their batch; subgraphs and functions included.
 
-    A BatchNormalization node with `training_mode`, or a variance over the batch and all other axes but one: the mean of
-    the squared distance from the mean over the same axes.
+    A BatchNormalization node with `training_mode`, or a variance over the batch: the mean of the squared distance
+    from the mean over the same axes, the first among them.
     """
     found: list[str] = []
     for nodes, constants in _graphs(model):

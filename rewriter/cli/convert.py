@@ -24,6 +24,15 @@ from rewriter.cli.common import console, emit_json, json_option, reporting_error
 )
 @click.option("--opset", type=int, default=None, help="ONNX opset, 11 to 18; 18 by default.")
 @click.option("--shape", "shapes", multiple=True, metavar="NAME:1,H,W,3", help="Pin an input's shape.")
+@click.option(
+    "--custom-object",
+    "custom_objects",
+    multiple=True,
+    metavar="PKG.MODULE:CLASS",
+    help="A layer of your own that the file names; may be repeated.",
+)
+@click.option("--unsafe", is_flag=True, help="Let Lambda layers run code from the file.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what TensorFlow and tf2onnx log.")
 @json_option
 def command(
     source: str | None,
@@ -35,6 +44,9 @@ def command(
     outputs: str | None,
     opset: int | None,
     shapes: tuple[str, ...],
+    custom_objects: tuple[str, ...],
+    unsafe: bool,
+    verbose: bool,
     json_path: str | None,
 ) -> None:
     """Convert SOURCE to ONNX: a .keras or .h5 file, a SavedModel directory, a frozen .pb or a .tflite file.
@@ -63,8 +75,11 @@ def command(
                 signature=signature,
                 inputs=inputs.split(",") if inputs else None,
                 outputs=outputs.split(",") if outputs else None,
+                custom_objects=custom_objects,
+                unsafe=unsafe,
             )
-            model = convert(network, opset=DEFAULT_OPSET if opset is None else opset, shapes=pinned)
+            chosen = DEFAULT_OPSET if opset is None else opset
+            model = convert(network, opset=chosen, shapes=pinned, verbose=verbose)
             write_bytes(output, model.SerializeToString())
         sources = _sources(model)
         for name, record in sources.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +35,9 @@ Shape, Slice and Concat that opsets 11 to 17 need for each Resize."""
 _OPSETS = range(11, 19)
 
 
-def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = None) -> onnx.ModelProto:
+def convert(
+    source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = None, verbose: bool = False
+) -> onnx.ModelProto:
     """Convert a network to ONNX, as it computes in inference mode.
 
     Args:
@@ -42,6 +45,7 @@ def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = 
             `rewriter.tensorflow.load.load` returns, or the path of a file that it opens.
         opset: ONNX opset, 11 to 18.
         shapes: input name → shape, to pin what the network leaves open.
+        verbose: show what TensorFlow and tf2onnx log.
 
     Returns:
         A model whose inputs and outputs have the network's own names and layout (NHWC).
@@ -56,7 +60,7 @@ def convert(source: Any, *, opset: int = DEFAULT_OPSET, shapes: Shapes | None = 
     import_tensorflow("to convert from TensorFlow")
     require("tf2onnx", "to convert from TensorFlow")
     network = load(source) if isinstance(source, (str, Path)) else source
-    with _quiet():
+    with contextlib.nullcontext() if verbose else _quiet():
         if isinstance(network, TFLiteModel):
             if shapes:
                 raise UsageError(
@@ -184,7 +188,9 @@ def _quiet() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # tf2onnx uses a class of TFLite that is to move one day
+            yield
     finally:
         for logger, level in zip(loggers, kept, strict=True):
             logger.setLevel(level)

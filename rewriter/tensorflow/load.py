@@ -56,6 +56,8 @@ def load(
     signature: str | None = None,
     inputs: Sequence[str] | None = None,
     outputs: Sequence[str] | None = None,
+    custom_objects: Sequence[str] = (),
+    unsafe: bool = False,
 ) -> keras.Model | SavedModel | FrozenGraph | TFLiteModel:
     """Open whatever `source` is, as `load_keras`, `load_saved_model`, `load_graph_def` or `load_tflite`.
 
@@ -63,6 +65,7 @@ def load(
         source, builder, weights: as of `load_keras`; or a SavedModel directory, a frozen `.pb` or a `.tflite` file.
         signature: of a SavedModel.
         inputs, outputs: names of tensors of a frozen graph.
+        custom_objects, unsafe: as of `load_keras`.
 
     Raises:
         UsageError: a signature is given, and `source` is no directory; `inputs` or `outputs` are given, and it is no
@@ -82,11 +85,16 @@ def load(
         return load_saved_model(source, signature or "serving_default")
     if signature is not None:
         raise UsageError("only a SavedModel directory has signatures", remedy="leave out --signature")
-    return load_keras(source, builder=builder, weights=weights)
+    return load_keras(source, builder=builder, weights=weights, custom_objects=custom_objects, unsafe=unsafe)
 
 
 def load_keras(
-    source: str | Path | None, *, builder: str | None = None, weights: str | Path | None = None
+    source: str | Path | None,
+    *,
+    builder: str | None = None,
+    weights: str | Path | None = None,
+    custom_objects: Sequence[str] = (),
+    unsafe: bool = False,
 ) -> keras.Model:
     """Open a Keras model.
 
@@ -94,6 +102,8 @@ def load_keras(
         source: a `.keras` or `.h5` file; None when `builder` is given.
         builder: ``pkg.module:function`` that returns the bare network; the working directory is importable.
         weights: what to load into the network that `builder` returns, as `rewriter.tensorflow.weights.load_weights`.
+        custom_objects: ``pkg.module:Class`` of layers that the file names.
+        unsafe: let Lambda layers run code from the file.
 
     Raises:
         UsageError: source and builder are both given or both missing, or the builder is not found.
@@ -107,7 +117,7 @@ def load_keras(
     if builder is not None:
         return _build(builder, weights)
     assert source is not None
-    return _load_file(Path(source))
+    return _load_file(Path(source), custom_objects, unsafe)
 
 
 def load_saved_model(path: str | Path, signature: str = "serving_default") -> SavedModel:
@@ -135,7 +145,7 @@ def load_saved_model(path: str | Path, signature: str = "serving_default") -> Sa
     return SavedModel(directory, signature, owner.signatures[signature], owner)
 
 
-def _load_file(path: Path) -> keras.Model:
+def _load_file(path: Path, custom_objects: Sequence[str] = (), unsafe: bool = False) -> keras.Model:
     if not path.exists():
         raise InputError("no such file", file=path)
     if path.is_dir() or path.suffix not in (".keras", ".h5", ".hdf5"):
@@ -152,8 +162,10 @@ def _load_file(path: Path) -> keras.Model:
     import keras
 
     importlib.import_module("rewriter.tensorflow.layers")  # registers the layers that files may name
+    named = [_named_by_user("--custom-object", name) for name in custom_objects]
+    classes = {found.__name__: found for found in named}
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(path, custom_objects=classes, compile=False, safe_mode=not unsafe)
     except Exception as error:  # Keras wraps causes of many kinds in ValueError, TypeError, OSError
         raise _explained(error, path) from error
 
@@ -164,14 +176,16 @@ def _explained(error: Exception, path: Path) -> InputError | UnsupportedError:
         return UnsupportedError(
             "the file holds a Lambda layer, which would run code from the file",
             file=path,
-            remedy="build the network from code: --builder pkg.module:function --weights FILE",
+            remedy="build the network from code (--builder pkg.module:function --weights FILE), or, if you trust the "
+            "file, let it run (--unsafe)",
         )
     missing = _MISSING_CLASS.search(text)
     if missing:
         return UnsupportedError(
             f"the file names a layer that is not installed: {missing['name']}",
             file=path,
-            remedy="build the network from code: --builder pkg.module:function --weights FILE",
+            remedy=f"name its class (--custom-object pkg.module:{missing['name'].rpartition('>')[2]}), or build the "
+            "network from code: --builder pkg.module:function --weights FILE",
         )
     if path.name.endswith(".weights.h5") or "No model config found" in text:
         return InputError(
@@ -183,26 +197,13 @@ def _explained(error: Exception, path: Path) -> InputError | UnsupportedError:
 
 
 def _build(builder: str, weights: str | Path | None) -> keras.Model:
-    module_name, colon, function_name = builder.partition(":")
-    if not colon or not module_name or not function_name:
-        raise UsageError(f"'{builder}' is not of the form pkg.module:function")
+    _split(builder)
     if weights is not None and not weights_exist(Path(weights)):
         raise InputError("no such weights file", file=weights)
     import_tensorflow(_PURPOSE)
     import keras
 
-    working_directory = str(Path.cwd())
-    if working_directory not in sys.path:
-        # Console scripts, unlike `python -m`, do not see the user's own modules.
-        sys.path.insert(0, working_directory)
-    try:
-        function = getattr(importlib.import_module(module_name), function_name)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"--builder: no module named '{error.name}'") from error
-    except AttributeError as error:
-        raise UsageError(f"--builder: '{module_name}' has no function '{function_name}'") from error
-    if not callable(function):
-        raise UsageError(f"--builder: {builder} is not callable")
+    function = _named_by_user("--builder", builder)
     try:
         model = function()
     except RewriterError:
@@ -215,6 +216,31 @@ def _build(builder: str, weights: str | Path | None) -> keras.Model:
     if weights is not None:
         load_weights(model, Path(weights))
     return model
+
+
+def _split(name: str) -> tuple[str, str]:
+    module_name, colon, attribute = name.partition(":")
+    if not colon or not module_name or not attribute:
+        raise UsageError(f"'{name}' is not of the form pkg.module:function")
+    return module_name, attribute
+
+
+def _named_by_user(option: str, name: str) -> Any:
+    """A function or class of the user's own code, ``pkg.module:name``; the working directory is importable."""
+    module_name, attribute = _split(name)
+    working_directory = str(Path.cwd())
+    if working_directory not in sys.path:
+        # Console scripts, unlike `python -m`, do not see the user's own modules.
+        sys.path.insert(0, working_directory)
+    try:
+        found = getattr(importlib.import_module(module_name), attribute)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{option}: no module named '{error.name}'") from error
+    except AttributeError as error:
+        raise UsageError(f"{option}: '{module_name}' has no function '{attribute}'") from error
+    if not callable(found):
+        raise UsageError(f"{option}: {name} is not callable")
+    return found
 
 
 def _first_line(error: BaseException) -> str:

@@ -71,8 +71,8 @@ def load_tflite(path: str | Path) -> TFLiteModel:
         scales = tensor["quantization_parameters"]["scales"]
         if tensor["dtype"] in _INTEGERS and len(scales):
             raise UnsupportedError(
-                f"the tensor is quantised ({np.dtype(tensor['dtype']).name}), and results of TFLite's integer kernels "
-                "have no exact form in ONNX",
+                f"the tensor is quantised ({np.dtype(tensor['dtype']).name}), and results of TFLite's integer "
+                "kernels have no exact form in ONNX",
                 file=file,
                 node=tensor["name"],
                 remedy="export the network without quantisation",

@@ -131,7 +131,7 @@ def _concrete(network: Any) -> Any:
         return None
     if hasattr(network, "structured_outputs"):
         return network
-    call = network if hasattr(network, "get_concrete_function") else getattr(network, "__call__", None)  # noqa: B004
+    call: Any = network if hasattr(network, "get_concrete_function") else getattr(network, "__call__", None)  # noqa: B004
     if not hasattr(call, "get_concrete_function"):
         return None
     if getattr(call, "input_signature", None) is None:

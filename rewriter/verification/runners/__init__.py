@@ -26,7 +26,8 @@ class Runner(Protocol):
 
     Attributes:
         name: for reports, e.g. ``onnx:model.onnx``.
-        kind: ``keras``, ``saved_model``, ``onnx``, ``coreml``, ``golden`` or ``callable``.
+        kind: ``keras``, ``saved_model``, ``frozen_graph``, ``tflite``,
+            ``onnx``, ``coreml``, ``golden`` or ``callable``.
         simulated: whether Core ML was evaluated by the simulator.
         precision: compute precision, ``float32`` or ``float16``.
         inputs, outputs: names, shapes and dtypes; empty where they are not known in advance.
@@ -55,7 +56,7 @@ def open_runner(source: Any, *, engine: str | None = None) -> Runner:
 
     Args:
         source: a Keras model, an `onnx.ModelProto`, a Python callable on a dict of arrays, a runner, or a path:
-            `.keras`, `.h5`, SavedModel directory, `.onnx`, `.mlpackage`, `.npz` (golden file).
+            `.keras`, `.h5`, SavedModel directory, `.pb`, `.tflite`, `.onnx`, `.mlpackage`, `.npz` (golden file).
         engine: for Core ML, a member of `ENGINES`; by default Apple's runtime on macOS, the simulator elsewhere.
 
     Raises:
@@ -96,7 +97,10 @@ def _open_path(path: Path, engine: str | None) -> Runner:
         ".h5": lambda: _keras(path),
         ".hdf5": lambda: _keras(path),
         ".npz": lambda: _golden(path),
+        ".tflite": lambda: _tflite(path),
     }
+    if path.suffix.lower() == ".pb" and path.is_file():
+        return _frozen_graph(path)
     if path.suffix.lower() in openers:
         return openers[path.suffix.lower()]()
     if path.is_dir():
@@ -104,7 +108,7 @@ def _open_path(path: Path, engine: str | None) -> Runner:
     raise InputError(
         "not a kind of model that can be run here",
         file=path,
-        remedy="give .keras, .h5, a SavedModel directory, .onnx, .mlpackage, .mlmodel or a golden .npz",
+        remedy="give .keras, .h5, a SavedModel directory, .pb, .tflite, .onnx, .mlpackage, .mlmodel or a golden .npz",
     )
 
 
@@ -131,6 +135,20 @@ def _saved_model(path: Path) -> Runner:
     from rewriter.verification.runners.saved_model import SavedModelRunner
 
     return SavedModelRunner(load_saved_model(path))
+
+
+def _frozen_graph(path: Path) -> Runner:
+    from rewriter.tensorflow.graph_def import load_graph_def
+    from rewriter.verification.runners.frozen_graph import FrozenGraphRunner
+
+    return FrozenGraphRunner(load_graph_def(path))
+
+
+def _tflite(path: Path) -> Runner:
+    from rewriter.tensorflow.tflite import load_tflite
+    from rewriter.verification.runners.tflite import TFLiteRunner
+
+    return TFLiteRunner(load_tflite(path))
 
 
 def _golden(path: Path) -> Runner:
