@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.tensorflow.graph_def import FrozenGraph
 from rewriter.tensorflow.load import SavedModel
+from rewriter.tensorflow.structure import input_structure
 
 __all__ = ["Shapes", "Traced", "output_names", "trace"]
 
@@ -75,9 +76,11 @@ def _trace_keras(model: Any, shapes: Shapes | None) -> Traced:
         for tensor in model.inputs
     ]
 
+    structure = input_structure(model)
+
     @tf.function(input_signature=signature)
     def inference(*tensors: Any) -> Any:
-        arguments = keras.tree.pack_sequence_as(model.input, list(tensors))
+        arguments = keras.tree.pack_sequence_as(structure, list(tensors))
         return keras.tree.flatten(model(arguments, training=False))
 
     try:

@@ -153,6 +153,15 @@ def test_objects() -> None:
         convert(3)
 
 
+def test_a_sequential_model_that_was_never_called() -> None:
+    network = keras.Sequential([L.Input((8, 8, 3)), L.Conv2D(4, 3), L.Activation("gelu"), L.UpSampling2D(2)])
+    pixels = np.random.default_rng(1).random((1, 8, 8, 3), np.float32)
+    model = convert(network)
+    (found,) = open_runner(network).run({network.inputs[0].name: pixels}).values()
+    (converted,) = run(model, {model.graph.input[0].name: pixels}).values()
+    np.testing.assert_allclose(converted, found, atol=1e-6)
+
+
 def test_two_inputs_and_two_outputs_keep_their_names(tmp_path: Path) -> None:
     a, b = keras.Input((8, 8, 2), name="left"), keras.Input((8, 8, 2), name="right")
     s = L.Add(name="sum")([a, b])

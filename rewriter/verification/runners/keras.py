@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rewriter.tensorflow.structure import input_structure, output_structure
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
 
@@ -26,7 +27,7 @@ class KerasRunner:
         self._model = model
         self.inputs = [_spec(tensor) for tensor in model.inputs]
         # Keras flattens dicts in the order of their sorted keys; other outputs go by their layers.
-        structured = model.output
+        structured = output_structure(model)
         names = sorted(structured) if isinstance(structured, dict) else list(model.output_names)
         self.outputs = [
             TensorSpec(name, tuple(tensor.shape), np.dtype(tensor.dtype))
@@ -46,7 +47,9 @@ class KerasRunner:
         import tensorflow as tf
 
         tensors = [tf.constant(inputs[spec.name].astype(spec.dtype)) for spec in self.inputs]
-        result = self._model(keras.tree.pack_sequence_as(self._model.input, tensors), training=False)
+        result = self._model(
+            keras.tree.pack_sequence_as(input_structure(self._model), tensors), training=False
+        )
         arrays = [np.asarray(tensor) for tensor in keras.tree.flatten(result)]
         return {spec.name: array for spec, array in zip(self.outputs, arrays, strict=True)}
 
