@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["input_structure", "output_structure"]
+__all__ = ["input_structure", "layer_names_of_outputs", "output_structure"]
 
 
 def input_structure(model: Any) -> Any:
@@ -23,3 +23,9 @@ def _structure(model: Any, which: str) -> Any:
     except AttributeError:  # a Sequential that was never called knows its tensors, but not these two
         tensors = getattr(model, f"{which}s")
         return tensors[0] if len(tensors) == 1 else tensors
+
+
+def layer_names_of_outputs(model: Any) -> list[str]:
+    """The layer of each output; a Sequential has one output, of its last layer."""
+    names = getattr(model, "output_names", None)
+    return list(names) if names else [model.layers[-1].name]

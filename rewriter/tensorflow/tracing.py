@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.tensorflow.graph_def import FrozenGraph
 from rewriter.tensorflow.load import SavedModel
-from rewriter.tensorflow.structure import input_structure
+from rewriter.tensorflow.structure import input_structure, layer_names_of_outputs
 
 __all__ = ["Shapes", "Traced", "output_names", "trace"]
 
@@ -51,7 +51,7 @@ def trace(network: Any, shapes: Shapes | None) -> Traced:
 
 def output_names(model: Any) -> list[str]:
     """The names of a Keras model's outputs, each once: Keras repeats a layer's name for each of its outputs."""
-    return _distinct(model.output_names, ())
+    return _distinct(layer_names_of_outputs(model), ())
 
 
 def _trace_keras(model: Any, shapes: Shapes | None) -> Traced:
@@ -88,7 +88,8 @@ def _trace_keras(model: Any, shapes: Shapes | None) -> Traced:
     except Exception as error:  # the layers' own code runs here
         raise _untraceable(model, signature, error) from error
     inputs, outputs = _tensor_names(function)
-    wanted = output_names(model) if len(model.output_names) == len(outputs) else outputs
+    named = output_names(model)
+    wanted = named if len(named) == len(outputs) else outputs
     layers = frozenset(layer.name for layer in model._flatten_layers(include_self=True, recursive=True))
     return Traced(function, inputs, outputs, _renaming(inputs, names, outputs, wanted), layers)
 

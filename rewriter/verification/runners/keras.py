@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rewriter.tensorflow.structure import input_structure, output_structure
+from rewriter.tensorflow.structure import input_structure, layer_names_of_outputs, output_structure
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
 
@@ -28,7 +28,7 @@ class KerasRunner:
         self.inputs = [_spec(tensor) for tensor in model.inputs]
         # Keras flattens dicts in the order of their sorted keys; other outputs go by their layers.
         structured = output_structure(model)
-        names = sorted(structured) if isinstance(structured, dict) else list(model.output_names)
+        names = sorted(structured) if isinstance(structured, dict) else layer_names_of_outputs(model)
         self.outputs = [
             TensorSpec(name, tuple(tensor.shape), np.dtype(tensor.dtype))
             for name, tensor in zip(names, model.outputs, strict=True)
