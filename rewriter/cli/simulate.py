@@ -130,17 +130,9 @@ def _read_cases(path: Path) -> dict[str, dict[str, np.ndarray]]:
     Raises:
         InputError: missing, not an .npz file, or without inputs.
     """
-    import numpy as np
+    from rewriter.archive import read_npz
 
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise InputError("is a single array, not an .npz archive", file=path)
-            arrays = {name: archive[name] for name in archive.files}
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", file=path) from error
-    except (ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise InputError("is not an .npz archive of plain arrays, or is cut off", file=path) from error
+    arrays = read_npz(path)
     cases: dict[str, dict[str, np.ndarray]] = {}
     for key, value in arrays.items():
         case, marker, name = key.partition("/in/")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rewriter.archive import check_archive, check_hdf5
 from rewriter.errors import InputError, RewriterError, UnsupportedError, UsageError
-from rewriter.tensorflow.archive import check_archive
 from rewriter.tensorflow.environment import import_tensorflow
 from rewriter.tensorflow.graph_def import FrozenGraph, load_graph_def
 from rewriter.tensorflow.tflite import TFLiteModel, load_tflite
@@ -156,8 +156,8 @@ def _load_file(path: Path, custom_objects: Sequence[str] = (), unsafe: bool = Fa
         )
     if path.suffix == ".keras":
         check_archive(path)
-    if path.suffix != ".keras" and path.read_bytes()[:8] != b"\x89HDF\r\n\x1a\n":
-        raise InputError("not an HDF5 file, or truncated", file=path)
+    else:
+        check_hdf5(path)
     import_tensorflow(_PURPOSE)
     import keras
 

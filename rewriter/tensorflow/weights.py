@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rewriter.archive import check_hdf5, read_npz
 from rewriter.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     if path.suffix in (".h5", ".hdf5", ".keras"):
         _from_keras(model, path)
     elif path.suffix == ".npz":
-        _assign(model, path, _npz(path))
+        _assign(model, path, read_npz(path))
     elif path.suffix == ".index" or path.with_name(path.name + ".index").is_file():
         _from_checkpoint(model, path)
     else:
@@ -66,6 +66,8 @@ def _places(model: keras.Model) -> list[Any]:
 
 def _from_keras(model: keras.Model, path: Path) -> None:
     """Keras fills what it finds a place for and only warns of the rest: so what stays unfilled is looked for."""
+    if path.suffix != ".keras":
+        check_hdf5(path)
     places = [variable for variable in _places(model) if np.dtype(_numpy_name(variable)).kind == "f"]
     for variable in places:
         variable.assign(np.full(variable.shape, np.nan, _numpy_name(variable)))
@@ -116,14 +118,6 @@ def _superfluous(model: keras.Model, path: Path) -> list[str]:
         else:
             left.append(f"{name} {list(shape)}")
     return left
-
-
-def _npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile, KeyError) as error:
-        raise InputError(f"not a readable .npz file: {_first_line(error)}", file=path) from error
 
 
 def _assign(model: keras.Model, path: Path, given: Mapping[str, np.ndarray]) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rewriter.archive import read_npz
 from rewriter.errors import InputError, UsageError
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
-from rewriter.verification.runners.golden import read_npz
 
 __all__ = ["RANGES", "SIDES", "probe_cases", "read_cases"]
 

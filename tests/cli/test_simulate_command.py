@@ -78,13 +78,13 @@ def test_classifier_outputs_are_arrays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (None, "cannot be read"),
-        (b"", "is not an .npz archive"),
-        (b"PK\x03\x04 cut off", "is not an .npz archive"),
+        (None, "no such file"),
+        (b"", "not a readable .npz file"),
+        (b"PK\x03\x04 cut off", "not a readable .npz file"),
         ({}, "holds no inputs"),
         ({"z": np.zeros(1)}, "has no input 'z'"),
         ({"x": np.zeros(1)}, "input 'x' has shape [1]"),
-        ({"x": np.array([{}], dtype=object)}, "is not an .npz archive of plain arrays"),
+        ({"x": np.array([{}], dtype=object)}, "holds pickled objects"),
     ],
 )
 def test_bad_inputs_leave_nothing(package: Path, tmp_path: Path, content: object, sentence: str) -> None:

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from rewriter.archive import read_npz
 from rewriter.errors import InputError
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
 
-__all__ = ["GoldenRunner", "read_npz"]
-
-
-def read_npz(path: Path) -> Arrays:
-    """All arrays of an `.npz` file; never unpickles.
-
-    Raises:
-        InputError: missing, not a zip archive, or it holds pickled objects.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError as error:
-        raise InputError("no such file", file=path) from error
-    except (ValueError, OSError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"not a readable .npz file: {error}", file=path) from error
+__all__ = ["GoldenRunner"]
 
 
 class GoldenRunner:
