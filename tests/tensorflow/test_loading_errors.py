@@ -155,7 +155,7 @@ def test_weights_that_do_not_fit(tmp_path):
     other.save_weights(tmp_path / "other.weights.h5")
     (tmp_path / "empty.weights.h5").write_bytes(b"")
     for name in ("other.weights.h5", "empty.weights.h5"):
-        with pytest.raises(InputError, match="do not fit|not an HDF5 file") as caught:
+        with pytest.raises(InputError, match=r"do not fit|not an HDF5 file") as caught:
             load_keras(None, builder=f"{HERE}:build_tiny", weights=tmp_path / name)
         assert caught.value.file == str(tmp_path / name)
     with pytest.raises(InputError, match="no such weights"):
