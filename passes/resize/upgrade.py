@@ -162,7 +162,7 @@ def _rounding(
         return _rounding_from_shapes(resize), None
     shrinking = [scale for scale in scales if scale < 1]
     # Where 1 / scale is whole, i / scale is too: floor and ceiling are the same.
-    if all((1 / np.float64(scale)).is_integer() for scale in shrinking):
+    if all(scale > 0 and (1 / float(scale)).is_integer() for scale in shrinking):
         return "floor", None
     if all(scale <= 1 for scale in scales):
         return "ceil", None

@@ -15,9 +15,10 @@ from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 from rewriter.errors import InputError
 from rewriter.model.loading import check_sane, parse, read
 from rewriter.model.nodelist import entries
+from rewriter.model.resize_attributes import check_attributes
 from rewriter.model.resizes import RESIZE_OPS, ResizeNode
 from rewriter.model.saving import save
-from rewriter.model.scopes import Scope, scopes
+from rewriter.model.scopes import Scope, display_name, scopes
 from rewriter.model.shapes import Inferred, InferredTypes, Shape
 from rewriter.model.source import Source
 from rewriter.model.spans import Span
@@ -207,7 +208,12 @@ class Model:
         return [self.resize(node, scope) for scope in self.scopes() for node in scope.nodes_of(*RESIZE_OPS)]
 
     def resize(self, node: Node, scope: Scope) -> ResizeNode:
-        """One resize node with its shapes and provenance."""
+        """One resize node with its shapes and provenance.
+
+        Raises:
+            InputError: one of its attributes has a type that no runtime accepts.
+        """
+        check_attributes(node, display_name(node))
         output = node.outputs[0] if node.outputs else None
         return ResizeNode(
             node=node,

@@ -136,17 +136,21 @@ def edit_interface(graph: Graph, binding: GraphBinding | None, gone: set[str], e
 def _declarations(
     tensors: Sequence[Tensor], protos: Any, binding: GraphBinding | None, extra: list[str]
 ) -> list[Item]:
-    places = {info.name: index for index, info in enumerate(protos)}
+    places: dict[str, list[int]] = {}
+    for position, info in enumerate(protos):
+        places.setdefault(info.name, []).append(position)
     items: list[Item] = []
     for tensor in tensors:
-        index = places.get(tensor.name)
+        # A name that is declared twice is one tensor for passes; each declaration stays as it is.
+        found = places.get(tensor.name)
+        index = None if found is None else found.pop(0) if len(found) > 1 else found[0]
         if index is not None and not is_redeclared(tensor, binding):
             items.append(Keep(index))
         else:
             original = None if index is None else protos[index]
             items.append(value_info(tensor, original).SerializeToString())
     for name in extra:  # overridable initializers keep their place among the inputs
-        items.insert(min(places[name], len(items)), Keep(places[name]))
+        items.insert(min(places[name][0], len(items)), Keep(places[name][0]))
     return items
 
 

@@ -15,6 +15,8 @@ from rewriter.resampling.kernels import ROUNDINGS, Row, kernel_row, nearest_row
 __all__ = ["Arithmetic", "AxisResize", "KERNELS"]
 
 KERNELS = ("nearest", "linear", "cubic")
+LARGEST_WORK = 2**17
+"""Weights of one axis that are computed as fractions: 43,690 pixels for a plain linear resize, in about a second."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,11 @@ class AxisResize(AxisMap):
             raise UnsupportedError(f"unknown nearest mode '{self.rounding}'")
         if self.scale is not None and self.scale <= 0:
             raise UnsupportedError(f"a resize scale must be positive, not {float(self.scale)}")
+        if self.n_in != self.n_out and max(self.n_in, self.n_out * (2 * self.stretch + 1)) > LARGEST_WORK:
+            raise UnsupportedError(
+                f"an axis of {self.n_in} → {self.n_out} pixels is longer than what is compared exactly "
+                f"({LARGEST_WORK} weights)"
+            )
 
     @classmethod
     def identity(cls, length: int) -> AxisResize:
