@@ -13,6 +13,7 @@ from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 from onnx_graphsurgeon import Constant, Graph, Node, Tensor
 
 from rewriter.errors import InputError
+from rewriter.model.external import check_external_data
 from rewriter.model.loading import check_sane, parse, read
 from rewriter.model.nodelist import entries
 from rewriter.model.resize_attributes import check_attributes
@@ -60,11 +61,15 @@ class Model:
         """Read a file.
 
         Raises:
-            InputError: missing, a directory, empty, truncated, or not ONNX.
+            InputError: missing, a directory, empty, truncated, not ONNX, or with data in files that it may not name.
         """
         path = Path(path)
         source = read(path)
-        return cls(parse(source.data, path), source, path)
+        model = cls(parse(source.data, path), source, path)
+        # Most models have none, and a walk through all tensors of a large one takes a while.
+        if b"location" in source.data:
+            check_external_data(model._external_tensors(), path.parent, path)
+        return model
 
     @classmethod
     def from_proto(cls, proto: ModelProto, path: str | Path | None = None, *, copy: bool = True) -> Model:
@@ -340,10 +345,14 @@ class Model:
     def external_locations(self) -> list[str]:
         """Data files that the model refers to, relative to its directory."""
         found: dict[str, None] = {}
+        for tensor in self._external_tensors():
+            found.update((entry.value, None) for entry in tensor.external_data if entry.key == "location")
+        return list(found)
+
+    def _external_tensors(self) -> Iterator[TensorProto]:
         for tensor in model_tensors(self._proto):
             if is_external(tensor) and self.source.hole(tensor) is None:
-                found.update((entry.value, None) for entry in tensor.external_data if entry.key == "location")
-        return list(found)
+                yield tensor
 
     def save(self, path: str | Path, *, check: Callable[[Path], None] | None = None) -> None:
         """Write the model atomically; external data stays where it is, or is copied beside `path`.

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from rewriter.atomic import temporary_beside
 from rewriter.errors import InputError
+from rewriter.model.external import check_location, passes_through_link
 from rewriter.model.source import Source
 from rewriter.model.wire import Rope
 from rewriter.model.writing import write
@@ -60,18 +61,21 @@ def _carried_along(locations: Iterable[str], origin: Path | None, target: Path) 
 
 def _carry(location: str, origin: Path | None, directory: Path, target: Path, made: list[Path]) -> None:
     relative = PurePosixPath(location)
-    if relative.is_absolute() or ".." in relative.parts:
-        raise InputError(
-            f"the model keeps data in '{location}', outside its own directory",
-            file=target,
-            remedy="write the output into the input's directory",
-        )
+    reason = check_location(location)
+    if reason is not None:
+        raise InputError(f"the model keeps data in '{location}', which {reason}", file=target)
     if origin is None:
         raise InputError(
             f"the model's data file '{location}' cannot be carried along: the model did not come from a file",
             file=target,
         )
     source, copy = origin / relative, directory / relative
+    if passes_through_link(directory, location):
+        raise InputError(
+            f"the model's data file '{location}' would be written through a symbolic link",
+            file=copy,
+            remedy="choose another output directory",
+        )
     if not source.is_file():
         raise InputError(f"the model's data file '{location}' is missing", file=source)
     if copy.exists():

@@ -30,6 +30,7 @@ from rewriter.model.links import UnlinkedConstant, UnlinkedVariable, link
 from rewriter.model.nodelist import NodeList
 from rewriter.model.storage import Storage
 from rewriter.model.values import (
+    OpaqueAttribute,
     constant_from_proto,
     describe_type,
     plain_attribute,
@@ -272,6 +273,8 @@ class GraphBinding:
         for proto in protos:
             if proto.ref_attr_name or proto.type not in (AttributeProto.TENSOR, AttributeProto.GRAPH):
                 attributes[proto.name] = plain_attribute(proto)
+            elif not proto.HasField("g" if proto.type == AttributeProto.GRAPH else "t"):
+                attributes[proto.name] = OpaqueAttribute(proto)  # it says that it is one, and holds none
             elif proto.type == AttributeProto.GRAPH:
                 attributes[proto.name] = self._subgraph(proto.g)
             else:

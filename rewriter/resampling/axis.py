@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -60,7 +61,8 @@ class AxisResize(AxisMap):
             raise UnsupportedError(f"unknown nearest mode '{self.rounding}'")
         if self.scale is not None and self.scale <= 0:
             raise UnsupportedError(f"a resize scale must be positive, not {float(self.scale)}")
-        if self.n_in != self.n_out and max(self.n_in, self.n_out * (2 * self.stretch + 1)) > LARGEST_WORK:
+        work = max(self.n_in, math.ceil(self.n_out * (2 * self.stretch + 1)))
+        if self.n_in != self.n_out and work > LARGEST_WORK:
             raise UnsupportedError(
                 f"an axis of {self.n_in} → {self.n_out} pixels is longer than what is compared exactly "
                 f"({LARGEST_WORK} weights)"

@@ -12,7 +12,20 @@ __all__ = ["with_damaged_fields"]
 
 _INTEGERS = (0, 1, -1, 2, 3, 7, 16, 255, 2**20, 2**31 - 1, -(2**31), 2**31, 2**62, 2**63 - 1, -(2**63))
 _FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-45, 1e30, float("inf"), float("-inf"), float("nan"))
-_WORDS = ("", "x", "Resize", "Upsample", "If", "Loop", "Constant", "Identity", "linear", "cubic", "align_corners", "é")
+_WORDS = (
+    "",
+    "x",
+    "Resize",
+    "Upsample",
+    "If",
+    "Loop",
+    "Constant",
+    "Identity",
+    "linear",
+    "cubic",
+    "align_corners",
+    "é",
+)
 _INT_TYPES = {FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_INT32}
 _FLOAT_TYPES = {FieldDescriptor.TYPE_FLOAT, FieldDescriptor.TYPE_DOUBLE}
 

@@ -7,7 +7,14 @@ from random import Random
 
 __all__ = ["mutated"]
 
-_NUMBERS = (b"\x00", b"\x7f", b"\x80\x01", b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\xff" * 9 + b"\x01")
+_NUMBERS = (
+    b"\x00",
+    b"\x7f",
+    b"\x80\x01",
+    b"\xff\xff\xff\xff\x0f",
+    b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+    b"\xff" * 9 + b"\x01",
+)
 """Numbers in protobuf's spelling that programs stumble over: 0, 127, 128, 2³² - 1, 2⁶³ - 1, 2⁶⁴ - 1."""
 
 

@@ -48,7 +48,9 @@ class Report:
             f"slowest {self.slowest_seconds:.2f} s, largest process {self.peak_bytes / 2**20:.0f} MiB",
         ]
         for finding in self.findings[:20]:
-            lines.append(f"FINDING {finding['index']} ({finding['name']}): {finding['kind']}: {finding['text'][-600:]}")
+            lines.append(
+                f"FINDING {finding['index']} ({finding['name']}): {finding['kind']}: {finding['text'][-600:]}"
+            )
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:

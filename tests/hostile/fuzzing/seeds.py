@@ -46,7 +46,9 @@ def models() -> tuple[tuple[str, bytes], ...]:
 
 def _nested() -> onnx.ModelProto:
     resize = helper.make_node("Resize", ["x", "", "s"], ["r"], name="up", mode="linear")
-    then = helper.make_graph([resize], "then", [], [info("r", [1, 1, 4, 4])], [tensor("s", [1.0, 1.0, 2.0, 2.0])])
+    then = helper.make_graph(
+        [resize], "then", [], [info("r", [1, 1, 4, 4])], [tensor("s", [1.0, 1.0, 2.0, 2.0])]
+    )
     call = helper.make_node("Up", ["x"], ["f"], domain="local", mode="nearest")
     other = helper.make_graph([call], "else", [], [info("f", [1, 1, 4, 4])])
     body = [
@@ -74,16 +76,22 @@ def _external() -> onnx.ModelProto:
     for key, value in {"location": "weights.bin", "offset": "0", "length": "16"}.items():
         entry = weights.external_data.add()
         entry.key, entry.value = key, value
-    return make_model([helper.make_node("Mul", ["x", "w"], ["y"])], [info("x", [4])], [info("y", [4])], [weights])
+    return make_model(
+        [helper.make_node("Mul", ["x", "w"], ["y"])], [info("x", [4])], [info("y", [4])], [weights]
+    )
 
 
 def rules() -> tuple[tuple[str, bytes], ...]:
     """Files of intent rules."""
     texts = {
         "plain": '[[rule]]\nname = "*/up*"\nintent = "half_pixel"\n',
-        "two": '[[rule]]\nop = "Resize"\nmode = "linear"\nintent = "align_corners"\n\n[[rule]]\nname = "x"\nintent = "preserve"\n',
+        "two": '[[rule]]\nmode = "linear"\nintent = "align_corners"\n\n[[rule]]\nname = "x"\nintent = "preserve"\n',
     }
     return tuple((name, text.encode()) for name, text in texts.items())
 
 
-SEEDS: dict[str, Callable[[], tuple[tuple[str, bytes], ...]]] = {"reader": models, "rewrite": models, "rules": rules}
+SEEDS: dict[str, Callable[[], tuple[tuple[str, bytes], ...]]] = {
+    "reader": models,
+    "rewrite": models,
+    "rules": rules,
+}

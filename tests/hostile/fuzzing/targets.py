@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rewriter.errors import RewriterError
 
-__all__ = ["TARGETS", "BrokenPromise"]
+__all__ = ["TARGETS", "BrokenPromiseError"]
 
 Target = Callable[[bytes, Path], str]
 """Takes the bytes and an empty folder; returns ``accepted`` or ``refused``; anything raised is a finding."""
 
 
-class BrokenPromise(AssertionError):
+class BrokenPromiseError(AssertionError):
     """The tool did what it says it never does."""
 
 
@@ -31,7 +31,7 @@ def reader(data: bytes, folder: Path) -> str:
         for resize in model.resizes():
             _ = resize.mode, resize.lengths, resize.scales, resize.is_parametric
         if model.to_bytes() != data:
-            raise BrokenPromise("a model that nobody edited was written with other bytes")
+            raise BrokenPromiseError("a model that nobody edited was written with other bytes")
     except RewriterError:
         return "refused"
     return "accepted"
@@ -49,17 +49,17 @@ def rewrite(data: bytes, folder: Path) -> str:
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     if result.exit_code not in (0, 2):
-        raise BrokenPromise(f"exit code {result.exit_code}: {result.output[-300:]}")
+        raise BrokenPromiseError(f"exit code {result.exit_code}: {result.output[-300:]}")
     if "Traceback" in result.output:
-        raise BrokenPromise(result.output[-2000:])
+        raise BrokenPromiseError(result.output[-2000:])
     if source.read_bytes() != data:
-        raise BrokenPromise("the input changed")
+        raise BrokenPromiseError("the input changed")
     if target.exists() != (result.exit_code == 0):
-        raise BrokenPromise("an output after a refusal, or none after success")
+        raise BrokenPromiseError("an output after a refusal, or none after success")
     if result.exit_code and not result.output.startswith("error:"):
-        raise BrokenPromise(f"no sentence: {result.output[:300]!r}")
+        raise BrokenPromiseError(f"no sentence: {result.output[:300]!r}")
     if {each.name for each in folder.iterdir()} - {"in.onnx", "out.onnx"}:
-        raise BrokenPromise("something was left beside the output")
+        raise BrokenPromiseError("something was left beside the output")
     return "refused" if result.exit_code else "accepted"
 
 
