@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from passes.base import Change, Note, Pass, PassContext, PassManager, naming
+from passes.base import Change, Note, Pass, PassContext, PassManager, PassResult, naming
 from passes.registry import select
 from rewriter.checking import Verdict, examine
 from rewriter.errors import InputError, PassError, UsageError
@@ -177,6 +177,10 @@ class Rewrite:
         return self.passes[-1].name
 
 
+_MOST_ROUNDS = 4
+"""Each round needs a length that the one before made known; a chain of more has not been seen."""
+
+
 def rewrite(
     model: Model,
     *,
@@ -212,7 +216,7 @@ def rewrite(
     if inquiry is not None:
         inquiry.hear(intents)
     try:
-        result = PassManager(chosen, PassContext(intents)).run(model)
+        result = _until_nothing_is_learnt(PassManager(chosen, PassContext(intents)), model)
     except PassError as error:
         verdict = examine(model.fresh())
         if verdict.checker is not None:
@@ -236,6 +240,29 @@ def rewrite(
     if inquiry.evidence.reproduced:
         inquiry.confirm(model)
     return replace(done, evidence=inquiry.evidence)
+
+
+def _until_nothing_is_learnt(manager: PassManager, model: Model) -> PassResult:
+    """Run the passes again where their work made lengths of a resize known that were not: so a second run is idle."""
+    result = manager.run(model)
+    for _ in range(_MOST_ROUNDS):
+        unknown = _of_unknown_lengths(model) if result.changes else set()
+        if not unknown:
+            break
+        model.infer_again()
+        if not unknown - _of_unknown_lengths(model):
+            break
+        more = manager.run(model)
+        result = PassResult(result.changes + more.changes, more.notes)
+        if not more.changes:
+            break
+    return result
+
+
+def _of_unknown_lengths(model: Model) -> set[int]:
+    return {
+        id(resize.node) for resize in model.resizes() if resize.lengths is None and not resize.is_parametric
+    }
 
 
 def _inquire(model: Model, reference: str | Path, intents: Intents) -> Inquiry:

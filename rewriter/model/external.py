@@ -25,8 +25,10 @@ _RESERVED = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?
 _LARGEST = 2**63 - 1
 
 
-def check_location(location: str) -> str | None:
+def check_location(location: str | bytes) -> str | None:
     """Why a name cannot be that of a data file, on any operating system; None where it can."""
+    if isinstance(location, bytes):  # protobuf's way to give a string that is not UTF-8
+        return "is not UTF-8"
     posix, windows = PurePosixPath(location), PureWindowsPath(location)
     if not location or not posix.parts:
         return "names no file"
@@ -69,7 +71,7 @@ def check_external_data(tensors: Iterable[TensorProto], directory: Path, path: P
         reason = check_location(location) or _reason(directory, location)
         if reason is not None:
             raise InputError(
-                f"tensor '{tensor.name}' keeps its data in '{location[:200]}', which {reason}",
+                f"tensor '{tensor.name}' keeps its data in {location[:200]!r}, which {reason}",
                 file=path,
                 remedy=_REMEDY,
             )
@@ -115,9 +117,15 @@ def _number(entries: dict[str, str], key: str, tensor: TensorProto, path: Path) 
     text = entries.get(key)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and int(text[:20]) <= _LARGEST and len(text) <= 19):
+    if not (
+        isinstance(text, str)
+        and text.isascii()
+        and text.isdigit()
+        and int(text[:20]) <= _LARGEST
+        and len(text) <= 19
+    ):
         raise InputError(
-            f"tensor '{tensor.name}' gives '{text[:40]}' as the {key} of its data", file=path, remedy=_REMEDY
+            f"tensor '{tensor.name}' gives {text[:40]!r} as the {key} of its data", file=path, remedy=_REMEDY
         )
     return int(text)
 

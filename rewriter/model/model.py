@@ -254,6 +254,11 @@ class Model:
             around = around.parent
         return None, None
 
+    def infer_again(self) -> None:
+        """Infer types and shapes from the model as it is now; `shape` and `dtype` know what this adds."""
+        if self.is_edited:
+            self._inferred.learn(self.to_reference_proto(), self.scopes())
+
     @cached_property
     def _inferred(self) -> InferredTypes:
         return InferredTypes(self._proto, self.view)

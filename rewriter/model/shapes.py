@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import onnx
 from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 
+from rewriter.model.scopes import Scope
 from rewriter.model.storage import is_external
 from rewriter.model.values import describe_type
 from rewriter.model.view import GraphBinding, View
@@ -48,6 +49,30 @@ class InferredTypes:
                 return
         self._graphs[id(view.bindings.graphs[id(view.graph)])] = inferred.graph
 
+    def learn(self, proto: ModelProto, scopes: Iterable[Scope]) -> None:
+        """Infer anew from the model as passes have left it: what was unknown before may be known now.
+
+        Args:
+            proto: the edited model.
+            scopes: of the view, in the order of the file.
+        """
+        try:
+            inferred = onnx.shape_inference.infer_shapes(without_weights(proto))
+        except _FAILURES:
+            return
+        here = [scope for scope in scopes if not scope.is_function]
+        graphs = list(_main_and_subgraphs(inferred.graph))
+        if len(here) != len(graphs):
+            return
+        for scope, graph in zip(here, graphs, strict=True):
+            binding = self._view.bindings.graphs.get(id(scope.graph))
+            if binding is not None:
+                infos = [*graph.value_info, *graph.input, *graph.output]
+                known = dict(self.types(binding))
+                known.update({info.name: info.type for info in infos})
+                self._types[id(binding)] = known
+        self._described.clear()
+
     def of(self, name: str, scope: GraphBinding) -> Inferred | None:
         """dtype and shape of a tensor that `scope` itself has; None where inference says nothing."""
         key = id(scope), name
@@ -77,6 +102,14 @@ class InferredTypes:
                     self._graphs[id(scope)] = attribute.g
                     return attribute.g
         return None
+
+
+def _main_and_subgraphs(graph: GraphProto) -> Iterator[GraphProto]:
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _main_and_subgraphs(inner)
 
 
 def without_weights(proto: ModelProto, *, declared: bool = True) -> ModelProto:

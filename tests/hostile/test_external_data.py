@@ -174,6 +174,12 @@ def test_parts_that_are_not_in_the_file(entries: dict[str, str], reason: str, tm
     refused(tmp_path / "m.onnx", reason)
 
 
+def test_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    data = model_with(external("w", location="weights")).SerializeToString()
+    (tmp_path / "m.onnx").write_bytes(data.replace(b"weights", b"we\xffghts"))
+    refused(tmp_path / "m.onnx", "not UTF-8")
+
+
 def test_two_locations_for_two_readers(tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(VALUES.tobytes())
     tensor = external("w", location="w.bin")
