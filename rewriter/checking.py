@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 from onnx import ModelProto, TensorProto
 
 from rewriter.cutout import cut_out
+from rewriter.isolation import CrashError, elsewhere
 from rewriter.model import Model
 from rewriter.model.storage import is_external
 from rewriter.model.walking import model_tensors
@@ -114,13 +115,13 @@ def _both(model: Path | bytes, directory: Path | None) -> Verdict:
     rejected = _checker(model, full=False)
     if rejected is not None:
         return Verdict(checker=rejected)
-    # Shape inference and onnxruntime take most of the time, and neither holds the interpreter's lock.
-    inference: list[str | None] = []
-    thread = threading.Thread(target=lambda: inference.append(_checker(model, full=True)))
-    thread.start()
-    verdict = _runtime(model, directory)
-    thread.join()
-    (rejected,) = inference
+    # Shape inference and onnxruntime take most of the time: side by side.
+    with elsewhere(lambda: _runtime(model, directory)) as runtime:
+        rejected = _checker(model, full=True)
+        try:
+            verdict = Verdict(**runtime())
+        except CrashError as error:
+            verdict = Verdict(runtime=f"it crashes ({error})")
     return verdict if rejected is None else Verdict(checker=rejected)
 
 
@@ -133,7 +134,8 @@ def _checker(model: Path | bytes, *, full: bool) -> str | None:
     return None
 
 
-def _runtime(model: Path | bytes, directory: Path | None) -> Verdict:
+def _runtime(model: Path | bytes, directory: Path | None) -> dict[str, Any]:
+    """The fields of a verdict."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -149,8 +151,8 @@ def _runtime(model: Path | bytes, directory: Path | None) -> Verdict:
         onnxruntime.InferenceSession(source, options, ["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # onnxruntime's exceptions have no common base class
         text = str(error)
-        return Verdict(runtime=_one_line(text), unsupported=any(sign in text for sign in _UNSUPPORTED))
-    return Verdict()
+        return {"runtime": _one_line(text), "unsupported": any(sign in text for sign in _UNSUPPORTED)}
+    return {}
 
 
 def _without_data(proto: ModelProto) -> ModelProto:

@@ -86,6 +86,10 @@ def check_sane(proto: ModelProto, path: Path | None) -> None:
             )
     if len(set(domains)) != len(domains):
         raise InputError("the model imports a domain twice", file=path)
+    for function in proto.functions:
+        own = [entry.domain for entry in function.opset_import]
+        if len(set(own)) != len(own):
+            raise InputError(f"the function '{function.name}' imports a domain twice", file=path)
 
 
 def _why_unreadable(numbers: Iterator[int], size: int) -> str:

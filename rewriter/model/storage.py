@@ -40,4 +40,9 @@ class Storage:
         whole = self.source.complete(tensor)
         if is_external(whole) and self.directory is None:
             raise ValueError(f"tensor '{tensor.name}' has external data, and the model has no directory")
-        return np.array(numpy_helper.to_array(whole, base_dir=str(self.directory or "")))
+        try:
+            return np.array(numpy_helper.to_array(whole, base_dir=str(self.directory or "")))
+        except KeyError as error:
+            raise ValueError(
+                f"tensor '{tensor.name}' has an element type that is not known: {error}"
+            ) from error

@@ -6,7 +6,7 @@ import pytest
 
 from tests.hostile.fuzzing.running import fuzz, seeds_of
 
-SAMPLES = {"reader": 12_000, "rewrite": 2_500, "rules": 4_000, "mlpackage": 400}
+SAMPLES = {"reader": 6_000, "rewrite": 2_200, "rules": 3_000, "mlpackage": 250}
 
 
 @pytest.mark.parametrize("target", SAMPLES)
