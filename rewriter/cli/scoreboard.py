@@ -13,6 +13,7 @@ from rewriter.cli.lazy import LazyGroup
 _SCOREBOARDS = {
     "image-ops": "TensorFlow's image ops, converted to ONNX, against TensorFlow eager.",
     "onnx-node-tests": "ONNX's own tests, lowered to Core ML and simulated.",
+    "mutants": "Wrong resizes in the sample networks, and whether verification finds and names them.",
     "coreml-ops": "Apple's operator tests, converted, saved and simulated, against Apple's expected values.",
 }
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import lru_cache
+from pathlib import Path
 
 import onnx
 import pytest
+from click.testing import CliRunner
 
 import models
-from tests.verification.mutants import Mutant, Remembered, mutants, tensor_shapes, without_provenance
+from rewriter.scoreboards.mutant_report import is_perfect, markdown
+from rewriter.scoreboards.mutants import (
+    Outcome,
+    Remembered,
+    judge,
+    mutants,
+    tensor_shapes,
+    without_provenance,
+)
 
 pytest.importorskip("tensorflow")
 
+from rewriter.cli.main import main
 from rewriter.tensorflow.convert import convert
-from rewriter.verification import verify
 from rewriter.verification.runners import open_runner
 
 SAMPLE = 19
@@ -27,27 +37,12 @@ def _network(name: str) -> tuple[Remembered, onnx.ModelProto]:
     return Remembered(open_runner(network)), convert(network)
 
 
-def _outcome(reference: Remembered, mutant: Mutant) -> str:
-    report = verify(reference, [mutant.model])
-    if mutant.equivalent:
-        return "equivalent, passed" if report.passed else "equivalent, failed"
-    if report.passed:
-        return "survived"
-    first = report.diagnosis[0]
-    if first.node != mutant.node or first.level != "error":
-        return "wrong node"
-    if first.reference_semantics != mutant.original or not first.candidate_semantics:
-        return "wrong semantics"
-    others = [finding for finding in report.diagnosis[1:] if finding.level == "error"]
-    return "named with others" if others else "named"
-
-
 def _score(name: str, every: int, *, bare: bool) -> Counter[str]:
     reference, model = _network(name)
     model = without_provenance(model) if bare else model
     outcomes: Counter[str] = Counter()
     for mutant in mutants(model, tensor_shapes(model), every):
-        outcome = _outcome(reference, mutant)
+        outcome = judge(name, reference, mutant).verdict
         outcomes[outcome] += 1
         if outcome not in ("named", "equivalent, passed"):
             print(f"{outcome}: {mutant}")
@@ -73,3 +68,24 @@ def test_a_sample_of_mutants_is_named_with_provenance() -> None:
 @pytest.mark.parametrize("name", list(models.REGISTRY))
 def test_every_mutant_is_named(name: str, bare: bool) -> None:
     assert _is_perfect(_score(name, 1, bare=bare))
+
+
+def test_report() -> None:
+    good = [Outcome("a", "x", "named", ("PSNR >= 30 dB",))] * 19 + [Outcome("a", "y", "equivalent, passed")]
+    assert is_perfect([*good, Outcome("b", "z", "wrong node")])
+    assert not is_perfect([*good, Outcome("b", "z", "wrong node"), Outcome("b", "z", "wrong semantics")])
+    assert not is_perfect([*good, Outcome("b", "z", "survived")])
+    assert not is_perfect([*good, Outcome("b", "z", "equivalent, failed")])
+    page = markdown(good, 1)
+    assert "| a | 19 | 19 | 19 | 1 | 1 |" in page
+    assert "| PSNR >= 30 dB | 19 (100 %) |" in page
+
+
+def test_the_command(tmp_path: Path) -> None:
+    arguments = ["scoreboard", "mutants", "odd_sizes", "--every", "40", "-o", str(tmp_path / "page.md")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "odd_sizes:" in result.output and "lets" in result.output
+    assert "**together**" in (tmp_path / "page.md").read_text()
+    refused = CliRunner().invoke(main, ["scoreboard", "mutants", "nothing"])
+    assert refused.exit_code == 2 and "no sample network" in refused.output

@@ -65,7 +65,9 @@ def test_network(build: object, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "scale"), [("MobileNetV2", 1.0), ("EfficientNetB0", 255.0), ("ResNet50", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "scale"), [("MobileNetV2", 1.0), ("EfficientNetB0", 255.0), ("ResNet50", 1.0)]
+)
 def test_whole_network_at_its_own_size(name: str, scale: float, tmp_path: Path) -> None:
     from models.calibration import calibrate, damp_residuals
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper
 
-from rewriter.resampling import OnnxResize, compare
+from rewriter.errors import UsageError
+from rewriter.resampling import OnnxResize, TensorResize, compare
+from rewriter.verification import verify
+from rewriter.verification.result import OutputResult, VerificationReport
 from rewriter.verification.runners import Arrays, Runner
+
+__all__ = [
+    "MODES",
+    "Mutant",
+    "Outcome",
+    "Remembered",
+    "judge",
+    "measured",
+    "mutants",
+    "opened",
+    "tensor_shapes",
+    "without_provenance",
+]
 
 COORDINATES = ("align_corners", "half_pixel", "asymmetric", "pytorch_half_pixel", "tf_half_pixel_for_nn")
 ROUNDINGS = ("floor", "ceil", "round_prefer_floor", "round_prefer_ceil")
@@ -112,7 +131,7 @@ def mutants(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]], every: in
             yield Mutant(wrong, node.name, changed, own.describe(), compare(own, other).equal)
 
 
-def _meaning(words: dict[str, Any], before: tuple[int, ...], after: tuple[int, ...]):  # type: ignore[no-untyped-def]
+def _meaning(words: dict[str, Any], before: tuple[int, ...], after: tuple[int, ...]) -> TensorResize:
     plain = {key: value for key, value in words.items() if key != "axes"}
     return OnnxResize.from_attributes("Resize", 19, plain, sizes=after).semantics(before)
 
@@ -141,3 +160,103 @@ class Remembered:
         if key not in self._known:
             self._known[key] = self._runner.run(inputs)
         return self._known[key]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What verification made of one mutant.
+
+    Attributes:
+        network, mutant: in words.
+        verdict: ``named`` (failed, and the first finding names the node and both semantics), ``equivalent, passed``;
+            everything else is a defect: ``survived``, ``equivalent, failed``, ``wrong node``, ``wrong semantics``.
+        let_through: which of the usual metrics would have passed it.
+    """
+
+    network: str
+    mutant: str
+    verdict: str
+    let_through: tuple[str, ...] = ()
+
+    @property
+    def is_equivalent(self) -> bool:
+        """Whether the algebra proves that the mutant computes the same."""
+        return self.verdict.startswith("equivalent")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "network": self.network,
+            "mutant": self.mutant,
+            "verdict": self.verdict,
+            "let_through": list(self.let_through),
+        }
+
+
+METRICS: dict[str, Callable[[OutputResult], bool]] = {
+    "cosine >= 0.99": lambda output: output.cosine >= 0.99,
+    "PSNR >= 30 dB": lambda output: output.psnr >= 30,
+    "PSNR >= 40 dB": lambda output: output.psnr >= 40,
+    "IoU >= 0.95": lambda output: output.mask_iou is None or output.mask_iou >= 0.95,
+}
+"""Thresholds that release pipelines use."""
+
+
+def judge(network: str, reference: Runner, mutant: Mutant) -> Outcome:
+    """Verify one mutant against the reference as `rewriter verify` does."""
+    report = verify(reference, [mutant.model])
+    outputs = [output for pair in report.pairs for case in pair.cases for output in case.outputs]
+    through = tuple(name for name, passes in METRICS.items() if outputs and all(map(passes, outputs)))
+    return Outcome(network, str(mutant), _verdict(report, mutant), through)
+
+
+def opened(networks: Sequence[str]) -> Iterator[tuple[str, Runner, onnx.ModelProto]]:
+    """Name, reference and converted model of each network; all sample networks where none is named.
+
+    Raises:
+        UsageError: neither a sample network nor a file.
+    """
+    from rewriter.tensorflow.convert import convert
+    from rewriter.tensorflow.load import load
+    from rewriter.verification.runners import open_runner
+
+    samples = _samples()
+    for name in networks or list(samples):
+        if name not in samples and not Path(name).exists():
+            raise UsageError(
+                f"'{name}' is no file and no sample network",
+                remedy=f"give a path, or one of {', '.join(samples)}" if samples else "give a path",
+            )
+        network = samples[name]() if name in samples else load(name)
+        yield name, Remembered(open_runner(network)), convert(network)
+
+
+def _samples() -> dict[str, Callable[[], Any]]:
+    """The sample networks, where their folder is at hand: they are no part of the installed package."""
+    try:
+        models = importlib.import_module("models")
+    except ModuleNotFoundError:
+        return {}
+    return {name: partial(models.build, name) for name in models.REGISTRY}
+
+
+def measured(
+    name: str, reference: Runner, model: onnx.ModelProto, every: int
+) -> Iterator[Callable[[], Outcome]]:
+    """The mutants of one network, each to be judged when it is called."""
+    bare = without_provenance(model)
+    for mutant in mutants(bare, tensor_shapes(bare), every):
+        yield partial(judge, name, reference, mutant)
+
+
+def _verdict(report: VerificationReport, mutant: Mutant) -> str:
+    if mutant.equivalent:
+        return "equivalent, passed" if report.passed else "equivalent, failed"
+    if report.passed:
+        return "survived"
+    first = report.diagnosis[0] if report.diagnosis else None
+    if first is None or first.node != mutant.node or first.level != "error":
+        return "wrong node"
+    if first.reference_semantics != mutant.original or not first.candidate_semantics:
+        return "wrong semantics"
+    return "named"
