@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from passes.resize.proof import compare_cached, spelled_out
+from rewriter.batch_statistics import find_batch_statistics
 from rewriter.errors import UnsupportedError, UsageError
 from rewriter.intent import Intents
 from rewriter.model import Model, ResizeNode
+from rewriter.verification.batch_statistics import finding_of
 from rewriter.verification.result import Finding
 
 __all__ = ["CheckedResize", "StaticReport", "check_static"]
@@ -86,14 +88,17 @@ def check_static(candidate: Model, reference: Model | None = None) -> StaticRepo
     Raises:
         UsageError: nothing is recorded, and the reference has no resize of the same name: nothing could be found.
     """
+    layers = find_batch_statistics(candidate.to_reference_proto())
     known = {} if reference is None else {resize.name: resize for resize in reference.resizes()}
     checked, findings = [], []
     for resize in candidate.resizes():
         entry, finding = _checked(resize, known.get(resize.name), candidate)
         checked.append(entry)
         findings += [] if finding is None else [finding]
+    if layers:
+        findings.insert(0, finding_of(layers, f"onnx:{candidate.path.name if candidate.path else 'model'}"))
     report = StaticReport(str(candidate.path or "model"), tuple(checked), tuple(findings))
-    if all(entry.same is None for entry in checked):
+    if not layers and all(entry.same is None for entry in checked):
         what = "has no resize" if not checked else "records no TensorFlow op for any resize"
         raise UsageError(
             f"the model {what}, so nothing can be checked without running it",

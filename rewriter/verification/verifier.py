@@ -8,6 +8,7 @@ from typing import Any
 
 from rewriter.errors import RewriterError, UsageError
 from rewriter.tensorspec import TensorSpec
+from rewriter.verification.batch_statistics import findings_of
 from rewriter.verification.cases import choose_cases
 from rewriter.verification.evidence import Comparison, Evidence
 from rewriter.verification.metrics import TOLERANCES, compare_outputs, constant_over_cases, mark_uninformative
@@ -59,7 +60,7 @@ def verify(
     cases, expected = choose_cases(expected_by, runners, inputs, seed)
     dead = _dead_outputs(expected)
     pairs: list[PairResult] = []
-    findings: list[Finding] = []
+    findings: list[Finding] = findings_of(expected_by)
     for runner in runners:
         say(f"running {runner.name}")
         try:
@@ -69,7 +70,9 @@ def verify(
             findings.append(error.finding)
             continue
         pairs.append(comparison.pair)
-        findings += _findings(comparison, say)
+        training = findings_of(runner)
+        # It explains every difference, and even where there is none a release must not depend on the batch.
+        findings += training or _findings(comparison, say)
     findings.sort(key=lambda finding: ("error", "warning", "note").index(finding.level))
     return VerificationReport(tuple(pairs), tuple(findings))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rewriter.errors import UnsupportedError
+from rewriter.tensorflow.batch_statistics import find_batch_statistics_in_graph
 from rewriter.tensorflow.graph_def import FrozenGraph
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
@@ -25,6 +26,10 @@ class FrozenGraphRunner:
         self._function = frozen.function
         self.inputs = _specs(frozen.inputs, frozen.function.inputs)
         self.outputs = _specs(frozen.outputs, frozen.function.outputs)
+
+    def batch_statistics(self) -> list[str]:
+        """Layers that normalise by the statistics of their batch."""
+        return find_batch_statistics_in_graph(self._function.graph.as_graph_def())
 
     def run(self, inputs: Arrays) -> Arrays:
         """Outputs by name."""

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from rewriter.batch_statistics import find_batch_statistics
 from rewriter.errors import InputError
 from rewriter.model import Model
 from rewriter.tensorspec import TensorSpec
@@ -99,6 +100,12 @@ class OnnxRunner:
             for value in (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)
         )
         return "float16" if half in tensors or half in values else "float32"
+
+    def batch_statistics(self) -> list[str]:
+        """Layers that normalise by the statistics of their batch."""
+        proto = self._proto if self._model is None else self._model.original
+        assert proto is not None
+        return find_batch_statistics(proto)
 
     @property
     def proto(self) -> onnx.ModelProto:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rewriter.tensorflow.batch_statistics import find_batch_statistics_in_graph
 from rewriter.tensorflow.load import SavedModel
 from rewriter.tensorspec import TensorSpec
 from rewriter.verification.runners import Arrays
@@ -24,6 +25,10 @@ class SavedModelRunner:
         self._saved = saved
         self.inputs = _specs(saved.function.structured_input_signature[1])
         self.outputs = _specs(saved.function.structured_outputs)
+
+    def batch_statistics(self) -> list[str]:
+        """Layers that normalise by the statistics of their batch."""
+        return find_batch_statistics_in_graph(self._saved.function.graph.as_graph_def())
 
     def run(self, inputs: Arrays) -> Arrays:
         """Outputs by name."""
