@@ -54,7 +54,9 @@ def command(
 ) -> None:
     """Compare CANDIDATEs with REFERENCE; exit code 1 when one of them differs.
 
-    Each is a .keras or .h5 file, a SavedModel directory, .onnx, .mlpackage, or (as reference) a golden .npz.
+    Each is a .keras or .h5 file, a SavedModel directory, .pb, .tflite, .onnx, .mlpackage, .mlmodel, or (as reference)
+    a golden .npz. optimised:FILE.onnx runs with onnxruntime's optimisations, onnx.reference:FILE.onnx in onnx's own
+    reference implementation.
     With --builder, the network that it builds is the reference and every argument is a candidate.
     With --level static the files are ONNX, and one file alone is held against its own records.
     """

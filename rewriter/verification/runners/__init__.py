@@ -14,10 +14,14 @@ import numpy as np
 from rewriter.errors import InputError, UsageError
 from rewriter.tensorspec import TensorSpec
 
-__all__ = ["ENGINES", "Arrays", "Runner", "open_runner"]
+__all__ = ["ENGINES", "ONNX_ENGINES", "Arrays", "Runner", "open_runner"]
 
 Arrays = dict[str, np.ndarray]
 ENGINES = ("simulator", "coreml")
+
+ONNX_ENGINES = ("optimised", "onnx.reference")
+"""Other ways to run an ONNX file, as ``optimised:model.onnx``: onnxruntime with its default optimisations; onnx's own
+reference implementation."""
 """What can run a Core ML model: ours anywhere, Apple's on macOS."""
 
 
@@ -64,6 +68,9 @@ def open_runner(source: Any, *, engine: str | None = None) -> Runner:
         UsageError: a kind of source that is not known.
     """
     if isinstance(source, (str, Path)):
+        prefix, colon, rest = str(source).partition(":")
+        if colon and prefix in ONNX_ENGINES:
+            return _other_onnx(prefix, Path(rest))
         return _open_path(Path(source), engine)
     if hasattr(source, "run") and hasattr(source, "kind"):
         return source
@@ -116,6 +123,18 @@ def _onnx(path: Path) -> Runner:
     from rewriter.verification.runners.onnx import OnnxRunner
 
     return OnnxRunner(path)
+
+
+def _other_onnx(engine: str, path: Path) -> Runner:
+    if not path.exists():
+        raise InputError("no such file", file=path)
+    if engine == "onnx.reference":
+        from rewriter.verification.runners.onnx_reference import OnnxReferenceRunner
+
+        return OnnxReferenceRunner(path)
+    from rewriter.verification.runners.onnx import OnnxRunner
+
+    return OnnxRunner(path, optimised=True)
 
 
 def _coreml(path: Path, engine: str | None) -> Runner:

@@ -36,15 +36,19 @@ _THREADS = 2
 """Fixed, so that results do not depend on the machine's number of cores."""
 
 
-def session(model: bytes | str, directory: Path | None = None) -> onnxruntime.InferenceSession:
+def session(
+    model: bytes | str, directory: Path | None = None, *, optimised: bool = False
+) -> onnxruntime.InferenceSession:
     """A CPU session with graph optimisations off, for serialised bytes or a path.
 
     Args:
         model: what to run.
         directory: where the data lies that bytes refer to; it is mapped from there, not copied.
+        optimised: with the optimisations that onnxruntime makes by default.
     """
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 4
     options.intra_op_num_threads = _THREADS
     if directory is not None:
@@ -64,10 +68,12 @@ class OnnxRunner:
     kind = "onnx"
     simulated = False
 
-    def __init__(self, source: Path | onnx.ModelProto) -> None:
+    def __init__(self, source: Path | onnx.ModelProto, *, optimised: bool = False) -> None:
+        self._optimised = optimised
         self.source = source if isinstance(source, Path) else None
         self._proto = None if isinstance(source, Path) else source
         self.name = f"onnx:{source.name}" if isinstance(source, Path) else "onnx"
+        self.name += " (optimised)" if optimised else ""
         # Read first: it says better than onnxruntime what is wrong with a file.
         self._model = Model.load(source) if isinstance(source, Path) else None
         try:
@@ -80,13 +86,13 @@ class OnnxRunner:
 
     def _opened(self, source: Path | onnx.ModelProto) -> onnxruntime.InferenceSession:
         if not isinstance(source, Path):
-            return session(source.SerializeToString())
+            return session(source.SerializeToString(), optimised=self._optimised)
         assert self._model is not None
         if not self._model.source.holes:
-            return session(str(source))
+            return session(str(source), optimised=self._optimised)
         # A large file: onnxruntime maps the weights from it instead of reading them into memory.
         data = self._model.to_reference_proto().SerializeToString()
-        return session(data, self._model.reference_directory)
+        return session(data, self._model.reference_directory, optimised=self._optimised)
 
     @cached_property
     def precision(self) -> str:
