@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := build/demo
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint bench custom-layer-check figure clean
+.PHONY: demo test lint bench custom-layer-check figure report-pictures clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,10 @@ custom-layer-check: $(VENV)/.installed
 	fi
 	$(BIN)/python -m rewriter.coreml.customlayer
 	$(BIN)/python -m pytest tests/coreml/customlayer
+
+# docs/figures/report-*.png: the demo's report in headless Chromium, as wide as a desktop and as a phone.
+report-pictures: demo
+	$(BIN)/python -m tests.verification.report.pictures $(DEMO)/report.html docs/figures
 
 # docs/figures/segmentation.png from the trained sample network: the deployed Core ML model beside two lost modes.
 FIGURE := build/figure
