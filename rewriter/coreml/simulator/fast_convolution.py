@@ -25,9 +25,14 @@ _sessions: WeakKeyDictionary[Any, dict[_Key, Any]] = WeakKeyDictionary()
 
 
 def convolve_constant(
-    operation: Any, x: Array, weight: Array, windows: Sequence[Window], groups: int
+    operation: Any,
+    x: Array,
+    weight: Array,
+    windows: Sequence[Window],
+    groups: int,
+    bias: Array | None = None,
 ) -> Array | None:
-    """x [N, C, *D] times weight [C_out, C/groups, *K]; None where onnxruntime has no kernel for it.
+    """x [N, C, *D] times weight [C_out, C/groups, *K] plus bias [C_out]; None where onnxruntime has no kernel for it.
 
     Args:
         operation: the MIL operation; the weights of one operation must not change between calls.
@@ -35,8 +40,9 @@ def convolve_constant(
         weight: float32 and constant.
         windows: how the window slides along each spatial axis.
         groups: number of groups of channels.
+        bias: float32 and constant.
     """
-    operands = (x, weight)
+    operands = (x, weight) if bias is None else (x, weight, bias)
     if not _installed() or any(operand.dtype != np.float32 or not operand.size for operand in operands):
         return None
     if any(window.positions < 1 or window.before < 0 or window.after < 0 for window in windows):
@@ -49,7 +55,7 @@ def convolve_constant(
     )
     sessions = _sessions.setdefault(operation, {})
     if key not in sessions:
-        sessions[key] = _session(weight, key, groups, x.ndim)
+        sessions[key] = _session(weight, key, groups, x.ndim, bias)
     return np.asarray(sessions[key].run(None, {"x": np.ascontiguousarray(x)})[0])
 
 
@@ -58,7 +64,7 @@ def _installed() -> bool:
     return importlib.util.find_spec("onnxruntime") is not None
 
 
-def _session(weight: Array, key: _Key, groups: int, rank: int) -> Any:
+def _session(weight: Array, key: _Key, groups: int, rank: int, bias: Array | None) -> Any:
     import onnx
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
@@ -66,7 +72,7 @@ def _session(weight: Array, key: _Key, groups: int, rank: int) -> Any:
     kernel, strides, dilations, pads = key
     node = helper.make_node(
         "Conv",
-        ["x", "weight"],
+        ["x", "weight"] if bias is None else ["x", "weight", "bias"],
         ["y"],
         kernel_shape=kernel[2:],
         strides=strides,
@@ -79,7 +85,11 @@ def _session(weight: Array, key: _Key, groups: int, rank: int) -> Any:
         "conv",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None] * rank)],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * rank)],
-        [numpy_helper.from_array(np.ascontiguousarray(weight), "weight")],
+        [
+            numpy_helper.from_array(np.ascontiguousarray(values), name)
+            for name, values in (("weight", weight), ("bias", bias))
+            if values is not None
+        ],
     )
     model: onnx.ModelProto = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8

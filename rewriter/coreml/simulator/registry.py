@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from rewriter.coreml.simulator.call import Call
@@ -77,6 +78,7 @@ def covered_operators() -> list[str]:
     return sorted(_kernels)
 
 
+@cache
 def _import_families() -> None:
     for family in _FAMILIES:
         importlib.import_module(f"rewriter.coreml.simulator.kernels.{family}")

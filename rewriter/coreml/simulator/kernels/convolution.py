@@ -29,12 +29,12 @@ def conv(call: Call) -> Array:
     """x [N, C, *D], weight [C_out, C/groups, *K] -> [N, C_out, *D_out]."""
     x, weight, groups = call.tensor("x"), call.tensor("weight"), call.integer("groups")
     windows = read_windows(call, x.shape[2:], weight.shape[2:])
-    result = None
-    if call.is_constant("weight"):
-        result = convolve_constant(call.operation, x, weight, windows, groups)
-    if result is None:
-        result = _convolve(_padded(x, windows), weight, windows, groups)
     bias = call.optional("bias")
+    if call.is_constant("weight") and (bias is None or call.is_constant("bias")):
+        result = convolve_constant(call.operation, x, weight, windows, groups, bias)
+        if result is not None:
+            return result
+    result = _convolve(_padded(x, windows), weight, windows, groups)
     if bias is not None:
         result += bias.reshape(-1, *[1] * len(windows))
     return result
