@@ -1,8 +1,8 @@
 """coremltools' own tests of TensorFlow's image resizing as an oracle for the simulator.
 
 The coremltools wheel ships the tests of its TensorFlow converter. Each converts a small TensorFlow function, and off
-macOS stops there. Here the comparison that would follow on a Mac is replaced: the model is saved, simulated,
-and held against what TensorFlow computed, at the test's own tolerance for float32, and at 1e-2 of the largest value for
+macOS stops there. Here the comparison that would follow on a Mac is replaced: the model is saved, simulated, and held
+against what TensorFlow computed, at the test's own tolerance for float32, and at 1e-2 of the largest value for
 float16.
 
     python -m rewriter.scoreboards.tensorflow_resizes -o r.json
