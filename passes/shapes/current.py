@@ -80,7 +80,7 @@ class CurrentShapes:
 
     def settle(self, resize: ResizeNode) -> None:
         """Compare what a resize makes with what is known of its output; doubt what depends on it if they differ."""
-        if id(resize.node.inputs[0]) in self._doubtful or not resize.node.outputs:
+        if not resize.node.inputs or not resize.node.outputs or id(resize.node.inputs[0]) in self._doubtful:
             return
         promised = resize.declared_output_shape
         if self._declared and promised is not None and all(isinstance(length, int) for length in promised):

@@ -23,23 +23,33 @@ def command(
     """Run the operator tests that ship in the coremltools wheel through the simulator.
 
     Each case is converted, saved, read back, simulated and compared with Apple's expected values. Exit code 1 if any
-    case is neither right nor on the list of named exceptions. All of them take minutes.
+    case is neither right nor on the list of named exceptions. The tests of TensorFlow's image resizing follow, where
+    TensorFlow is installed and no sample is asked for. All of them take half an hour.
     """
     with reporting_errors(json_path):
         from importlib.metadata import version
+        from importlib.util import find_spec
 
         from rewriter.atomic import write_bytes
-        from rewriter.scoreboards import coreml_op_report, coreml_ops
+        from rewriter.scoreboards import coreml_op_report, coreml_ops, tensorflow_resizes
 
         out = console(json_path)
         with out.status("running Apple's operator tests"):
             outcomes = coreml_ops.measure(sample, seed, processes)
+        resizes = None
+        if sample is None and find_spec("tensorflow") is not None:
+            with out.status("running the tests of TensorFlow's image resizing"):
+                resizes = tensorflow_resizes.measure()
         for line in coreml_op_report.lines(outcomes):
+            out.print(line, markup=False)
+        for line in coreml_op_report.resize_lines(resizes) if resizes is not None else ():
             out.print(line, markup=False)
         if output is not None:
             drawn = None if sample is None else (sample, seed)
-            write_bytes(output, coreml_op_report.markdown(outcomes, version("coremltools"), drawn).encode())
+            page = coreml_op_report.markdown(outcomes, version("coremltools"), drawn, resizes)
+            write_bytes(output, page.encode())
         counts = coreml_op_report.counts(outcomes)
         emit_json({"counts": counts, "triples": [outcome.to_json() for outcome in outcomes]}, json_path)
-        if counts["wrong"] or not counts["matched"]:
+        wrong_resizes = any(record["status"] != "matched" for record in resizes or ())
+        if counts["wrong"] or not counts["matched"] or wrong_resizes:
             sys.exit(EXIT_FAILED)

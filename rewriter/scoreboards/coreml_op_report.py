@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from rewriter.scoreboards.coreml_ops import Outcome, Verdict
+from rewriter.scoreboards.tensorflow_resizes import Record
 
-__all__ = ["counts", "lines", "markdown", "per_operator"]
+__all__ = ["counts", "lines", "markdown", "per_operator", "resize_lines"]
 
 _VERDICTS: tuple[Verdict, ...] = ("matched", "excepted", "unjudged", "wrong")
 
@@ -53,13 +54,49 @@ def lines(outcomes: Sequence[Outcome]) -> list[str]:
     ]
 
 
-def markdown(outcomes: Sequence[Outcome], version: str, drawn: tuple[int, int] | None) -> str:
+def resize_lines(records: Sequence[Record]) -> list[str]:
+    """The sum of the TensorFlow image-resizing tests, and every one that does not match."""
+    matched = sum(record["status"] == "matched" for record in records)
+    return [
+        f"TensorFlow's image resizing: {matched} of {len(records)} comparisons match TensorFlow",
+        *(
+            f"{record['status']}: {record['test']}: {record['detail']}"
+            for record in records
+            if record["status"] != "matched"
+        ),
+    ]
+
+
+def _resize_table(records: Sequence[Record]) -> list[str]:
+    """A section of the document."""
+    text = ["", "## TensorFlow's image resizing\n"]
+    text.append(
+        "The wheel's tests of its TensorFlow converter for image resizing and transformation, in float32 and float16:"
+    )
+    text.append("converted, saved, simulated, and compared with what TensorFlow computes.\n")
+    text += ["| test | comparisons | match TensorFlow |", "|---|---:|---:|"]
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record["test"].rpartition("::")[2].partition("[")[0], []).append(record)
+    for name, group in [*sorted(groups.items()), ("together", list(records))]:
+        matched = sum(record["status"] == "matched" for record in group)
+        text.append(f"| `{name}` | {len(group)} | {matched} |")
+    return text
+
+
+def markdown(
+    outcomes: Sequence[Outcome],
+    version: str,
+    drawn: tuple[int, int] | None,
+    resizes: Sequence[Record] | None = None,
+) -> str:
     """The document.
 
     Args:
         outcomes: what was measured.
         version: of coremltools.
         drawn: (cases per test function, seed) of a sample; None where everything was measured.
+        resizes: records of TensorFlow's image-resizing tests, where they were run.
     """
     total = counts(outcomes)
     text = [_INTRODUCTION, f"coremltools {version}. {_extent(drawn)}\n", "## All triples\n"]
@@ -68,6 +105,8 @@ def markdown(outcomes: Sequence[Outcome], version: str, drawn: tuple[int, int] |
     text += ["| operator | " + " | ".join(_VERDICTS) + " |", "|---" + "|---:" * len(_VERDICTS) + "|"]
     for operator, row in per_operator(outcomes).items():
         text.append(f"| `{operator}` | " + " | ".join(str(row[verdict]) for verdict in _VERDICTS) + " |")
+    if resizes is not None:
+        text += _resize_table(resizes)
     text += ["", "## Exceptions and errors\n", "| verdict | test | reason |", "|---|---|---|"]
     for outcome in outcomes:
         if outcome.verdict in ("excepted", "wrong"):

@@ -121,19 +121,27 @@ def mutants(model: onnx.ModelProto, sizes: dict[str, tuple[int, ...]], every: in
     count = -1
     for index, node in enumerate(resizes(model)):
         shapes = sizes[node.input[0]], sizes[node.output[0]]
+        axes = attributes(node).get("axes")
         for changed in MODES:
             count += 1
             if count % every:
                 continue
-            own, other = (_meaning(words, *shapes) for words in (attributes(node), changed))
+            own, other = (_meaning(words, axes, *shapes) for words in (attributes(node), changed))
             wrong = copied(model)
             set_attributes(resizes(wrong)[index], changed)
             yield Mutant(wrong, node.name, changed, own.describe(), compare(own, other).equal)
 
 
-def _meaning(words: dict[str, Any], before: tuple[int, ...], after: tuple[int, ...]) -> TensorResize:
+def _meaning(
+    words: dict[str, Any], axes: list[int] | None, before: tuple[int, ...], after: tuple[int, ...]
+) -> TensorResize:
+    """What a node computes; only the axes that it names are resized, the others are copied."""
     plain = {key: value for key, value in words.items() if key != "axes"}
-    return OnnxResize.from_attributes("Resize", 19, plain, sizes=after).semantics(before)
+    sizes = after
+    if axes is not None:
+        plain["axes"] = axes
+        sizes = tuple(after[axis] for axis in axes)
+    return OnnxResize.from_attributes("Resize", 19, plain, sizes=sizes).semantics(before)
 
 
 def tensor_shapes(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:

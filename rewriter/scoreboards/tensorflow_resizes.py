@@ -38,14 +38,17 @@ _KEYWORD = "TestImageResizing or TestImageTransform or TestResizeNearestNeighbor
 _FLOAT16 = 1e-2
 
 
-def measure() -> list[Record]:
+def measure(keyword: str = _KEYWORD) -> list[Record]:
     """Run them in a process of their own; one record for each comparison: `test`, `status` and `detail`.
+
+    Args:
+        keyword: pytest's ``-k`` expression, to run fewer.
 
     `status` is "matched", "mismatched", "unsupported" (no kernel) or "failed" (the simulator raised).
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "records.json"
-        command = [sys.executable, "-m", __name__, "-o", str(out)]
+        command = [sys.executable, "-m", __name__, "-o", str(out), "--keyword", keyword]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if not out.exists():
             raise RuntimeError(f"the tests did not run: {done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -113,7 +116,7 @@ class _Comparison:
         return "matched", ""
 
 
-def _run(output: Path) -> None:
+def _run(output: Path, keyword: str) -> None:
     import coremltools as ct
     import coremltools.converters.mil.testing_reqs as requirements
     import pytest
@@ -158,4 +161,6 @@ def _run(output: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, required=True)
-    _run(parser.parse_args().output)
+    parser.add_argument("--keyword", default=_KEYWORD)
+    arguments = parser.parse_args()
+    _run(arguments.output, arguments.keyword)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from rewriter.coreml.simulator.features import read_features
 from rewriter.coreml.simulator.interpreter import Interpreter, all_operations
 from rewriter.coreml.simulator.reading import SavedProgram, read_program
-from rewriter.coreml.simulator.registry import find_kernel, find_suspicion
+from rewriter.coreml.simulator.registry import find_suspicion
 from rewriter.coreml.simulator.state import SimulatedState, read_states
-from rewriter.errors import InputError, UnsupportedError, UsageError
+from rewriter.errors import InputError, UsageError
 from rewriter.tensorspec import TensorSpec
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ class SimulatedModel:
         self.function = _function_name(saved, function)
         body = saved.program.functions[self.function]
         operations = all_operations(body)
-        _check_covered(operations, saved.path)
         self.unproven = _unproven(operations)
         self.states = read_states(body)
         self._inputs, self._outputs = read_features(saved.spec, body, self.function, saved.path)
@@ -152,16 +151,6 @@ def _function_name(saved: SavedProgram, function: str | None) -> str:
             f"has no function '{chosen}'", file=saved.path, remedy=f"its functions are: {', '.join(names)}"
         )
     return chosen
-
-
-def _check_covered(operations: list[Any], path: Path) -> None:
-    for operation in operations:
-        if find_kernel(operation.op_type) is None:
-            raise UnsupportedError(
-                f"operator {operation.op_type} is not known to the simulator",
-                file=path,
-                node=operation.outputs[0].name if operation.outputs else operation.name,
-            )
 
 
 def _unproven(operations: list[Any]) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rewriter.coreml.simulator.registry import covered_operators
 from rewriter.errors import InputError, UnsupportedError, require
 
 __all__ = ["SavedProgram", "read_network", "read_program"]
@@ -61,6 +62,7 @@ def read_program(path: str | Path) -> SavedProgram:
                 file=package,
             )
         loader = require(_LOADER, _PURPOSE)
+        _require_known_operators(spec, package)
         try:
             program = loader.load(spec, spec.specificationVersion, str(weights))
         except NotImplementedError as error:
@@ -72,6 +74,26 @@ def read_program(path: str | Path) -> SavedProgram:
                 file=package,
             ) from error
     return SavedProgram(package, spec, program)
+
+
+def _require_known_operators(spec: Any, package: Path) -> None:
+    """Refuse operators without a kernel, also those that coremltools' loader would refuse without their place."""
+    known = {*covered_operators(), "const", "write_state"}  # the loader makes coreml_update_state of the last
+    for name, function in spec.mlProgram.functions.items():
+        waiting = list(function.block_specializations.values())
+        while waiting:
+            for operation in waiting.pop().operations:
+                waiting.extend(operation.blocks)
+                if operation.type in known or operation.type.startswith("constexpr_"):
+                    continue
+                outputs = ", ".join(output.name for output in operation.outputs) or "nothing"
+                raise UnsupportedError(
+                    f"operator {operation.type} is not known to the simulator; it makes '{outputs}' in function "
+                    f"'{name}'",
+                    file=package,
+                    node=operation.outputs[0].name if operation.outputs else None,
+                    remedy="verify this model on a Mac",
+                )
 
 
 def read_network(path: str | Path) -> Any:

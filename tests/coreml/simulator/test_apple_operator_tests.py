@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rewriter.coreml.simulator.registry import covered_operators
+from rewriter.scoreboards import tensorflow_resizes
 from rewriter.scoreboards.coreml_op_exceptions import EXCEPTIONS
 from rewriter.scoreboards.coreml_op_report import counts, lines, markdown, per_operator
 from rewriter.scoreboards.coreml_ops import Outcome, judge, measure
@@ -75,3 +76,20 @@ def test_every_operator_of_coremltools_has_a_kernel() -> None:
     without_kernel = set(SSAOpRegistry.core_ops) - set(covered_operators())
     # Constants are not operators, and symbols in constants never reach a saved program.
     assert without_kernel == {"const", "_const_symbolic"}
+
+
+def test_a_sample_of_tensorflows_image_resizing() -> None:
+    pytest.importorskip("tensorflow")
+    records = tensorflow_resizes.measure(
+        "test_tf_image_resize or test_ios17_resize_nearest_neighbor_dynamic_shape"
+    )
+    assert len(records) >= 6
+    assert [record for record in records if record["status"] != "matched"] == []
+
+
+@pytest.mark.slow
+def test_all_of_tensorflows_image_resizing() -> None:
+    pytest.importorskip("tensorflow")
+    records = tensorflow_resizes.measure()
+    assert len(records) >= 880
+    assert [record for record in records if record["status"] != "matched"] == []

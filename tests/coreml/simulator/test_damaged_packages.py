@@ -87,3 +87,23 @@ def test_neural_network_is_refused(tmp_path: Path) -> None:
         UnsupportedError, match="holds a neuralNetwork, and only ML programs can be simulated"
     ):
         load(path)
+
+
+def test_an_operator_that_nobody_knows(tmp_path: Path) -> None:
+    from coremltools.proto import Model_pb2
+
+    from rewriter.coreml.lowering import lower
+    from tests.evidence.random_networks import build
+
+    package = tmp_path / "m.mlpackage"
+    lower(build("unet", 1, 1)).save(package)
+    program = package / "Data/com.apple.CoreML/model.mlmodel"
+    model = Model_pb2.Model.FromString(program.read_bytes())
+    (block,) = model.mlProgram.functions["main"].block_specializations.values()
+    operation = next(each for each in block.operations if each.type != "const")
+    operation.type = "frobnicate"
+    program.write_bytes(model.SerializeToString())
+    with pytest.raises(UnsupportedError, match="operator frobnicate is not known") as caught:
+        load(package)
+    assert caught.value.node == operation.outputs[0].name
+    assert "function 'main'" in caught.value.message
