@@ -244,13 +244,16 @@ def rewrite(
 
 def _until_nothing_is_learnt(manager: PassManager, model: Model) -> PassResult:
     """Run the passes again where their work made lengths of a resize known that were not: so a second run is idle."""
-    result = manager.run(model)
+    result = more = manager.run(model)
     for _ in range(_MOST_ROUNDS):
-        unknown = _of_unknown_lengths(model) if result.changes else set()
-        if not unknown:
+        before = _open_resizes(model) if result.changes else {}
+        if not before:
             break
         model.infer_again()
-        if not unknown - _of_unknown_lengths(model):
+        after = _open_resizes(model)
+        # A resize that went may have given its declared output to what reads the lengths of its input.
+        removed = any(change.new == "removed" for change in more.changes)
+        if not removed and all(after.get(key) == shapes for key, shapes in before.items()):
             break
         more = manager.run(model)
         result = PassResult(result.changes + more.changes, more.notes)
@@ -259,9 +262,13 @@ def _until_nothing_is_learnt(manager: PassManager, model: Model) -> PassResult:
     return result
 
 
-def _of_unknown_lengths(model: Model) -> set[int]:
+def _open_resizes(model: Model) -> dict[int, tuple[Any, ...]]:
+    """Resizes whose lengths are not known, or computed in the graph, by identity; and what is known of them."""
     return {
-        id(resize.node) for resize in model.resizes() if resize.lengths is None and not resize.is_parametric
+        id(resize.node): (resize.lengths, resize.input_shape, resize.output_shape)
+        for resize in model.resizes()
+        if not resize.is_parametric
+        and (resize.lengths is None or (resize.given_by("sizes") and resize.sizes is None))
     }
 
 
