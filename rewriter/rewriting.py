@@ -177,6 +177,9 @@ class Rewrite:
         return self.passes[-1].name
 
 
+_SMALL = 1000
+"""Nodes up to which the passes run again after any change: it takes no time there."""
+
 _MOST_ROUNDS = 4
 """Each round needs a length that the one before made known; a chain of more has not been seen."""
 
@@ -246,19 +249,20 @@ def _until_nothing_is_learnt(manager: PassManager, model: Model) -> PassResult:
     """Run the passes again where their work made lengths of a resize known that were not: so a second run is idle."""
     result = more = manager.run(model)
     for _ in range(_MOST_ROUNDS):
-        before = _open_resizes(model) if result.changes else {}
-        if not before:
+        if not more.changes:
+            break
+        before = _open_resizes(model)
+        if not before and model.graph_size > _SMALL:
             break
         model.infer_again()
         after = _open_resizes(model)
         # A resize that went may have given its declared output to what reads the lengths of its input.
         removed = any(change.new == "removed" for change in more.changes)
-        if not removed and all(after.get(key) == shapes for key, shapes in before.items()):
+        learnt = removed or any(after.get(key) != shapes for key, shapes in before.items())
+        if not learnt and model.graph_size > _SMALL:
             break
         more = manager.run(model)
         result = PassResult(result.changes + more.changes, more.notes)
-        if not more.changes:
-            break
     return result
 
 
