@@ -25,7 +25,7 @@ SECONDS = 10
 MEMORY = 2**30
 """Largest resident set of a worker, in bytes."""
 _ADDRESS_SPACE = 8 * 2**30
-_BATCH = 2000
+_BATCH = 10_000
 _DAMAGE = {"reader": with_damaged_fields, "rewrite": with_damaged_fields}
 
 
