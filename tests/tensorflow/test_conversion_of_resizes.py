@@ -90,7 +90,31 @@ def test_size_known_only_at_run_time(tmp_path, op, opset):
     for shape in [(1, 5, 4, 3), (2, 3, 8, 3)]:
         x = random_input(shape)
         assert relative_error(run(model, {"x": x})["y"], operation(x)) <= TOLERANCE[op]
-    assert json.loads(resizes(model)[0].metadata_props[0].value)["size"] is None
+    if op == "ResizeNearestNeighbor":  # no Resize copies TensorFlow's pixels at all lengths
+        assert resizes(model) == []
+    else:
+        assert json.loads(resizes(model)[0].metadata_props[0].value)["size"] is None
+
+
+@pytest.mark.parametrize("flags", [{}, {"align_corners": True}, {"half_pixel_centers": True}])
+def test_nearest_at_run_time_lengths_copies_the_pixels_of_tensorflow(tmp_path, flags):
+    module = tf.Module()
+    module.call = tf.function(
+        lambda x, size: {"y": tf.raw_ops.ResizeNearestNeighbor(images=x, size=size, **flags)},
+        input_signature=[
+            tf.TensorSpec((None, None, None, 1), tf.float32, name="x"),
+            tf.TensorSpec((2,), tf.int32, name="size"),
+        ],
+    )
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=module.call)
+    model = convert(tmp_path / "saved")
+    # Pairs of lengths at which TensorFlow's float32 scale picks a neighbour of the exact pixel are among these.
+    pairs = [(2, 82), (4, 75), (7, 31), (3, 41), (10, 70), (61, 122), (80, 120), (41, 82), (1, 9), (9, 1)]
+    for n, m in pairs:
+        x = np.arange(n * n, dtype=np.float32).reshape(1, n, n, 1)
+        size = np.array([m, m + 1], np.int32)
+        wanted = tf.raw_ops.ResizeNearestNeighbor(images=x, size=size, **flags)
+        np.testing.assert_array_equal(run(model, {"x": x, "size": size})["y"], wanted)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float16", "float64"])
