@@ -78,15 +78,6 @@ def test_every_operator_of_coremltools_has_a_kernel() -> None:
     assert without_kernel == {"const", "_const_symbolic"}
 
 
-def test_a_sample_of_tensorflows_image_resizing() -> None:
-    pytest.importorskip("tensorflow")
-    records = tensorflow_resizes.measure(
-        "test_tf_image_resize or test_ios17_resize_nearest_neighbor_dynamic_shape"
-    )
-    assert len(records) >= 6
-    assert [record for record in records if record["status"] != "matched"] == []
-
-
 @pytest.mark.slow
 def test_all_of_tensorflows_image_resizing() -> None:
     pytest.importorskip("tensorflow")
