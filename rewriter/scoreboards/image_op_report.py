@@ -68,7 +68,7 @@ def markdown(outcomes: Sequence[Outcome], drawn: tuple[int, int] | None) -> str:
         "",
         "TensorFlow's nearest kernels multiply by a float32 scale, and where a sample lies exactly between two",
         "pixels they take the wrong one for about 3 of 100 pairs of lengths (2 → 82, 26 → 44). The converted file",
-        "copies TensorFlow's pixels all the same: by Gather where a Resize would not, or at lengths not known before.",
+        "copies TensorFlow's pixels all the same: by Gather where a Resize would not, or a length is not known.",
         "",
         *(f"| {' | '.join(row)} |" for row in table),
         "",
