@@ -47,11 +47,21 @@ def test_a_crash(crash: Any, words: str, forks: None, capfd: pytest.CaptureFixtu
 
 
 @linux
-def test_no_process_is_left_when_the_block_fails(forks: None) -> None:
+def test_no_process_is_left_when_the_block_fails(forks: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[int] = []
+    fork = os.fork
+
+    def remembered() -> int:
+        child = fork()
+        children.append(child)
+        return child
+
+    monkeypatch.setattr(os, "fork", remembered)
     with pytest.raises(KeyboardInterrupt), elsewhere(lambda: signal.pause() or {}):
         raise KeyboardInterrupt
+    (child,) = children
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(child, os.WNOHANG)
 
 
 def test_a_thread_where_there_are_others() -> None:

@@ -162,6 +162,15 @@ class _Worker:
         return self.indices[index - self.indices.start + 1 :] or None
 
 
+def _peak_bytes() -> int:
+    """The largest resident set of this process; `getrusage` includes that of the process it was forked from."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 class _TooLongError(BaseException):
     """Not an `Exception`: no handler in the tool may swallow it."""
 
@@ -194,7 +203,7 @@ def _work(target: str, seed: int, indices: range, current: Any, since: Any, send
                 signal.alarm(0)
         if count > 20:  # the first ones import what is imported late
             slowest = max(slowest, time.perf_counter() - start)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = _peak_bytes()
         if finding is None and peak > MEMORY:
             finding = ("memory", f"{peak / 2**20:.0f} MiB")
         if finding is not None:
@@ -203,5 +212,5 @@ def _work(target: str, seed: int, indices: range, current: Any, since: Any, send
         if (finding is not None and finding[0] == "memory") or count % 500 == 499:
             sending.send(("part", {"verdicts": verdicts, "peak": peak, "slowest": slowest}))
             verdicts, slowest = Counter(), 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = _peak_bytes()
     sending.send(("done", {"verdicts": verdicts, "peak": peak, "slowest": slowest}))
