@@ -19,7 +19,12 @@ __all__ = ["Inferred", "InferredTypes", "Shape", "without_weights"]
 Shape: TypeAlias = "tuple[int | str | None, ...]"
 Inferred: TypeAlias = "tuple[Any, Shape | None]"
 """dtype and shape, either None where unknown."""
-_FAILURES = (onnx.shape_inference.InferenceError, RuntimeError, ValueError)
+_FAILURES = (
+    onnx.shape_inference.InferenceError,
+    onnx.checker.ValidationError,
+    RuntimeError,
+    ValueError,
+)
 _SMALL = 1024
 """Tensors with more elements than this cannot be shapes; inference sees their type only."""
 

@@ -269,3 +269,20 @@ def test_a_large_model_is_accepted_by_what_was_touched(monkeypatch: pytest.Monke
     )
     assert examine(model).accepted
     assert len(seen) == 1 and seen[0] < len(model.to_bytes()) / 100
+
+
+def test_functions_of_one_name_do_not_stop_a_reader() -> None:
+    """onnx's shape inference raises its checker's error for these; found by fuzzing."""
+    body = [helper.make_node("Relu", ["a"], ["b"])]
+    function = helper.make_function("local", "Up", ["a"], ["b"], body, [helper.make_opsetid("", 18)])
+    proto = make_model(
+        [helper.make_node("Up", ["x"], ["y"], domain="local")],
+        [info("x", [2])],
+        [info("y", None)],
+        functions=[function, function],
+        domains={"local": 1},
+    )
+    model = Model.from_proto(proto)
+    (scope, *_) = model.scopes()
+    assert model.shape(scope.graph.nodes[0].outputs[0], scope) is None
+    assert model.to_bytes() == proto.SerializeToString()
