@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -118,7 +117,9 @@ def test_an_interrupted_run_ends_its_command_and_removes_its_models(tmp_path: Pa
 def _has_ended(pid: int) -> bool:
     for _ in range(100):
         # An orphan whose new parent never waits stays as a zombie, which os.kill(pid, 0) takes for a live process.
-        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
+        state = subprocess.run(
+            ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
+        ).stdout.strip()
         if not state or state.startswith("Z"):
             return True
         time.sleep(0.05)
