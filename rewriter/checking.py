@@ -6,6 +6,7 @@ lies in a file becomes an input of the same type. Whether that data has the righ
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -116,13 +117,20 @@ def _both(model: Path | bytes, directory: Path | None) -> Verdict:
     if rejected is not None:
         return Verdict(checker=rejected)
     # Shape inference and onnxruntime take most of the time: side by side.
-    with elsewhere(lambda: _runtime(model, directory)) as runtime:
-        rejected = _checker(model, full=True)
+    with (
+        elsewhere(lambda: json.dumps(_runtime(model, directory)).encode()) as runtime,
+        elsewhere(lambda: (_checker(model, full=True) or "").encode()) as checker,
+    ):
         try:
-            verdict = Verdict(**runtime())
+            rejected = checker().decode()
         except CrashError as error:
-            verdict = Verdict(runtime=f"it crashes ({error})")
-    return verdict if rejected is None else Verdict(checker=rejected)
+            rejected = f"its shape inference crashes ({error})"
+        if rejected:
+            return Verdict(checker=rejected)
+        try:
+            return Verdict(**json.loads(runtime()))
+        except CrashError as error:
+            return Verdict(runtime=f"it crashes ({error})")
 
 
 def _checker(model: Path | bytes, *, full: bool) -> str | None:

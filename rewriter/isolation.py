@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import json
 import os
+import pickle
 import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["CrashError", "elsewhere"]
 
 _CHUNK = 1 << 16
+_RETURNED, _RAISED = b"+", b"!"
 
 
 class CrashError(Exception):
@@ -23,17 +24,17 @@ class CrashError(Exception):
 
 
 @contextlib.contextmanager
-def elsewhere(work: Callable[[], dict[str, Any]]) -> Iterator[Callable[[], dict[str, Any]]]:
+def elsewhere(work: Callable[[], bytes]) -> Iterator[Callable[[], bytes]]:
     """Run `work` beside the block; what is given waits for its result.
 
     In a fork of this process where there are forks and no other thread could hold a lock in it; else in a thread,
     where a crash is that of the whole process.
 
     Args:
-        work: returns what JSON can carry.
+        work: returns its result as bytes.
 
     Yields:
-        A function that returns what `work` returned, or raises `CrashError`.
+        A function that returns what `work` returned, raises what it raised, or raises `CrashError`.
     """
     if _can_fork():
         with _in_a_fork(work) as result:
@@ -50,23 +51,13 @@ def _can_fork() -> bool:
 
 
 @contextlib.contextmanager
-def _in_a_thread(work: Callable[[], dict[str, Any]]) -> Iterator[Callable[[], dict[str, Any]]]:
-    results: list[dict[str, Any]] = []
-    thread = threading.Thread(target=lambda: results.append(work()))
-    thread.start()
-
-    def wait() -> dict[str, Any]:
-        thread.join()
-        return results[0]
-
-    try:
-        yield wait
-    finally:
-        thread.join()
+def _in_a_thread(work: Callable[[], bytes]) -> Iterator[Callable[[], bytes]]:
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(work).result
 
 
 @contextlib.contextmanager
-def _in_a_fork(work: Callable[[], dict[str, Any]]) -> Iterator[Callable[[], dict[str, Any]]]:
+def _in_a_fork(work: Callable[[], bytes]) -> Iterator[Callable[[], bytes]]:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -79,14 +70,17 @@ def _in_a_fork(work: Callable[[], dict[str, Any]]) -> Iterator[Callable[[], dict
     os.close(writing)
     status: int | None = None
 
-    def wait() -> dict[str, Any]:
+    def wait() -> bytes:
         nonlocal status
         chunks = []
         while chunk := os.read(reading, _CHUNK):
             chunks.append(chunk)
         status = os.waitpid(child, 0)[1]
-        if status == 0 and chunks:
-            return dict(json.loads(b"".join(chunks)))
+        if status == 0:
+            outcome = b"".join(chunks)
+            if outcome[:1] == _RAISED:
+                raise pickle.loads(outcome[1:])
+            return outcome[1:]
         code = os.waitstatus_to_exitcode(status)
         raise CrashError(signal.strsignal(-code) if code < 0 else f"exit code {code}")
 
@@ -99,7 +93,7 @@ def _in_a_fork(work: Callable[[], dict[str, Any]]) -> Iterator[Callable[[], dict
         os.close(reading)
 
 
-def _be_the_child(work: Callable[[], dict[str, Any]], writing: int) -> None:
+def _be_the_child(work: Callable[[], bytes], writing: int) -> None:
     """Never returns: what is above on the stack belongs to the parent."""
     code = 1
     try:
@@ -108,9 +102,16 @@ def _be_the_child(work: Callable[[], dict[str, Any]], writing: int) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):  # what native code prints before it dies
             os.dup2(nowhere, stream)
-        data = json.dumps(work()).encode()
+        data = memoryview(_outcome(work))
         while data:
             data = data[os.write(writing, data) :]
         code = 0
     finally:
         os._exit(code)
+
+
+def _outcome(work: Callable[[], bytes]) -> bytes:
+    try:
+        return _RETURNED + work()
+    except Exception as error:  # goes on in the parent
+        return _RAISED + pickle.dumps(error)

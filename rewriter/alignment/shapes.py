@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import onnx
-
 from rewriter.model import Model
+from rewriter.model.inference import infer
 from rewriter.model.shapes import without_weights
 from rewriter.model.values import describe_type
 
@@ -17,10 +16,10 @@ def propagated(model: Model) -> dict[str, Shape]:
     """Shapes of the main graph's tensors by name, with onnx's data propagation; empty where inference fails."""
     original = model.to_reference_proto() if model.is_edited else model.original
     light = without_weights(original, declared=False)
-    try:
-        graph = onnx.shape_inference.infer_shapes(light, data_prop=True).graph
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+    inferred = infer(light, data_prop=True)
+    if inferred is None:
         return {}  # what the model itself declares has to do
+    graph = inferred.graph
     known = {info.name: describe_type(info.type)[1] for info in [*graph.value_info, *graph.output]}
     return {name: shape for name, shape in known.items() if shape is not None}
 

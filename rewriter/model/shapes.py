@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-import onnx
 from onnx import GraphProto, ModelProto, TensorProto, TypeProto
 
+from rewriter.model.inference import infer, infer_strictly
 from rewriter.model.scopes import Scope
 from rewriter.model.storage import is_external
 from rewriter.model.values import describe_type
@@ -19,12 +19,6 @@ __all__ = ["Inferred", "InferredTypes", "Shape", "without_weights"]
 Shape: TypeAlias = "tuple[int | str | None, ...]"
 Inferred: TypeAlias = "tuple[Any, Shape | None]"
 """dtype and shape, either None where unknown."""
-_FAILURES = (
-    onnx.shape_inference.InferenceError,
-    onnx.checker.ValidationError,
-    RuntimeError,
-    ValueError,
-)
 _SMALL = 1024
 """Tensors with more elements than this cannot be shapes; inference sees their type only."""
 
@@ -41,17 +35,9 @@ class InferredTypes:
         self._types: dict[int, dict[str, TypeProto]] = {}
         self._described: dict[tuple[int, str], Inferred | None] = {}
         self._graphs: dict[int, GraphProto] = {}
-        self.sound = False
-        light = without_weights(proto)
-        try:
-            inferred = onnx.shape_inference.infer_shapes(light, check_type=True, strict_mode=True)
-            self.sound = True
-        except _FAILURES:
-            try:
-                inferred = onnx.shape_inference.infer_shapes(light)
-            except _FAILURES:
-                # An invalid model; the checker that runs before anything is written says what is wrong with it.
-                return
+        inferred, self.sound = infer_strictly(without_weights(proto))
+        if inferred is None:
+            return
         self._graphs[id(view.bindings.graphs[id(view.graph)])] = inferred.graph
 
     def learn(self, proto: ModelProto, scopes: Iterable[Scope]) -> None:
@@ -61,9 +47,8 @@ class InferredTypes:
             proto: the edited model.
             scopes: of the view, in the order of the file.
         """
-        try:
-            inferred = onnx.shape_inference.infer_shapes(without_weights(proto))
-        except _FAILURES:
+        inferred = infer(without_weights(proto))
+        if inferred is None:
             return
         here = [scope for scope in scopes if not scope.is_function]
         graphs = list(_main_and_subgraphs(inferred.graph))

@@ -10,6 +10,7 @@ import onnx.inliner
 from rewriter.coreml.lowering.definitions import definition, expanded
 from rewriter.coreml.lowering.registry import OperatorKey
 from rewriter.errors import UnsupportedError
+from rewriter.model.inference import infer
 
 __all__ = ["inline"]
 
@@ -121,4 +122,4 @@ def _is_small(tensor: onnx.TensorProto) -> bool:
 
 def _typed(skeleton: onnx.ModelProto) -> onnx.ModelProto:
     """`skeleton` with the inferred type of every value, which definitions that depend on types need."""
-    return onnx.shape_inference.infer_shapes(skeleton, data_prop=True)
+    return infer(skeleton, data_prop=True) or skeleton
